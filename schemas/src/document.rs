@@ -1,0 +1,69 @@
+//! The `documents` table.
+
+use arrow::datatypes::DataType;
+
+use crate::column::{Column, Table, list_of, struct_of};
+use crate::provenance::source_columns;
+
+/// Type of `documents.sections`: spans of `text`, code points, in document order; the title is the first.
+pub fn section_type() -> DataType {
+    list_of(struct_of(vec![
+        ("label", DataType::Utf8, true),
+        ("nlm_category", DataType::Utf8, true),
+        ("start", DataType::Int32, false),
+        ("end", DataType::Int32, false),
+    ]))
+}
+
+fn columns() -> Vec<Column> {
+    let mut columns = vec![
+        Column::required("doc_id", DataType::Utf8, "Stable id: `pmid:123` or `pmcid:PMC1`; one row per id."),
+        Column::optional("pmid", DataType::Int64, "PubMed id."),
+        Column::optional("pmcid", DataType::Utf8, "PMC id, e.g. `PMC1234`."),
+        Column::optional("doi", DataType::Utf8, "DOI of the record itself, never of a cited reference."),
+        Column::required("version", DataType::Int32, "PMID version; 1 unless the publisher versions the article."),
+        Column::required("title", DataType::Utf8, "Title; the vernacular title where PubMed has no English one."),
+        Column::required("title_is_vernacular", DataType::Boolean, "True when `title` is the vernacular title."),
+        Column::required(
+            "text",
+            DataType::Utf8,
+            "Title and sections joined by line feeds; every offset points into it.",
+        ),
+        Column::required(
+            "sections",
+            section_type(),
+            "Spans of `text` in code points with their label and NlmCategory; the title is the first, labelled TITLE.",
+        ),
+        Column::optional(
+            "language",
+            DataType::Utf8,
+            "Language of the article, ISO 639-2; several are joined by commas.",
+        ),
+        Column::required(
+            "other_abstracts",
+            list_of(struct_of(vec![
+                ("language", DataType::Utf8, true),
+                ("abstract_type", DataType::Utf8, true),
+                ("text", DataType::Utf8, false),
+            ])),
+            "OtherAbstract elements; never part of `text`.",
+        ),
+        Column::optional("pub_year", DataType::Int32, "Leading year of the publication date."),
+        Column::optional("pub_date_raw", DataType::Utf8, "Publication date as delivered, ranges included."),
+        Column::optional("journal", DataType::Utf8, "Journal title."),
+        Column::required("publication_types", list_of(DataType::Utf8), "PubMed publication types."),
+        Column::required("is_retracted", DataType::Boolean, "True when the article was retracted."),
+        Column::required(
+            "is_retraction_notice",
+            DataType::Boolean,
+            "True when the record is itself the notice of a retraction.",
+        ),
+        Column::optional("licence", DataType::Utf8, "Licence of the text where known (PMC)."),
+    ];
+    columns.extend(source_columns());
+    columns
+}
+
+/// One row per live document: the newest version, deletions applied.
+pub static DOCUMENTS: Table =
+    Table::new("documents", "One row per live document: the newest version of each, deletions applied.", columns);
