@@ -1,0 +1,5 @@
+"""`python -m rexdrug_training`."""
+
+from .cli import main
+
+main()
