@@ -40,12 +40,36 @@ pub(super) fn skip_closers(line: &str, mut at: usize) -> (usize, usize) {
     }
 }
 
-/// Where the text before `end` breaks into words: the start of the run without white space, brackets, quotes, slashes
-/// or list punctuation that ends at `end`.
+/// The bytes a word does not contain: white space, brackets, quotes, slashes, list punctuation and operators.
+const BREAKS: [bool; 256] = {
+    let breaks = b" \t\r\x0B\x0C([{)]}\"'/,;:<>=+*&|";
+    let mut table = [false; 256];
+    let mut at = 0;
+    while at < breaks.len() {
+        table[breaks[at] as usize] = true;
+        at += 1;
+    }
+    table
+};
+
+/// Longest stretch searched for the start of a word, in bytes; it bounds the work on text without spaces.
+const WORD_REACH: usize = 64;
+
+/// The start of the word that ends at `end`, which is `end` itself where no word does.
 pub(super) fn word_start(line: &str, end: usize) -> usize {
-    let bytes = line.as_bytes().get(..end).unwrap_or(&[]);
-    let breaks = |b: &u8| b" \t\r([{)]}\"'/,;:<>=+*&|".contains(b);
-    bytes.iter().rposition(breaks).map_or(0, |at| at + 1)
+    let floor = end.saturating_sub(WORD_REACH);
+    let bytes = line.as_bytes().get(floor..end).unwrap_or(&[]);
+    let start = bytes.iter().rposition(|b| BREAKS[usize::from(*b)]).map_or(floor, |at| floor + at + 1);
+    let word = line.as_bytes().get(start..end).unwrap_or(&[]);
+    if word.is_ascii() { start } else { wide_word_start(line, start, end) }
+}
+
+/// [`word_start`] for a word that is not all ASCII: no-break spaces, dashes and curly quotes end it too.
+fn wide_word_start(line: &str, start: usize, end: usize) -> usize {
+    let breaks =
+        |c: char| c.is_whitespace() || matches!(c, '“' | '”' | '‘' | '’' | '«' | '»' | '–' | '—' | '（' | '）');
+    let Some(word) = line.get(start..end) else { return start };
+    word.char_indices().rev().find(|(_, c)| breaks(*c)).map_or(start, |(at, c)| start + at + c.len_utf8())
 }
 
 /// The word before the white space that precedes `at`, without trailing punctuation, and whether a comma, a dot or a
@@ -72,7 +96,7 @@ pub(super) enum Next {
     Lower,
     /// A letter of a script without case.
     Uncased,
-    /// A list mark: `-`, `--`, `•`, `*`.
+    /// A list or heading mark: `-`, `--`, `•`, `*`, `#`.
     Bullet,
     /// Anything else: operators, further punctuation, nothing at all.
     Other,
@@ -80,17 +104,15 @@ pub(super) enum Next {
 
 /// The way the text goes on at `at`, seen through opening quotes and brackets.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Following<'t> {
+pub(super) struct Following {
     pub(super) next: Next,
-    /// The first word, up to white space or punctuation; empty where the text is not ASCII.
-    pub(super) word: &'t [u8],
     /// The opening bracket the text starts with, if any: `(` or `[`.
     pub(super) bracket: Option<u8>,
     /// Where the text inside the brackets or quotes starts.
     pub(super) inner: usize,
 }
 
-pub(super) fn following(line: &str, at: usize) -> Following<'_> {
+pub(super) fn following(line: &str, at: usize) -> Following {
     let mut inner = at;
     let mut bracket = None;
     loop {
@@ -107,24 +129,36 @@ pub(super) fn following(line: &str, at: usize) -> Following<'_> {
             },
         }
     }
-    let rest = line.as_bytes().get(inner..).unwrap_or(&[]);
-    let length = rest.iter().take(32).position(|b| !(b.is_ascii_alphanumeric() || *b == b'-')).unwrap_or(rest.len().min(32));
-    let word = rest.get(..length).unwrap_or(&[]);
-    Following { next: classify(line, inner, word), word, bracket, inner }
+    Following { next: classify(line, inner), bracket, inner }
 }
 
-fn classify(line: &str, at: usize, word: &[u8]) -> Next {
+/// The ASCII word at `at`, up to white space or punctuation other than a hyphen; cut after 32 bytes.
+pub(super) fn word_at(line: &str, at: usize) -> &[u8] {
+    let rest = line.as_bytes().get(at..).unwrap_or(&[]);
+    let rest = rest.get(..32).unwrap_or(rest);
+    let length = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'-')).unwrap_or(rest.len());
+    rest.get(..length).unwrap_or(&[])
+}
+
+fn classify(line: &str, at: usize) -> Next {
     match byte(line, at) {
         b'A'..=b'Z' if byte(line, at + 1).is_ascii_lowercase() => Next::Title,
         b'A'..=b'Z' => Next::Capitals,
         b'0'..=b'9' => Next::Digit,
-        b'~' | b'$' if byte(line, at + 1).is_ascii_digit() => Next::Digit,
-        b'a'..=b'z' if opens_in_lower_case(word) => Next::LowerName,
-        b'a'..=b'z' => classify_mixed(line, at, word),
-        b'-' | b'*' => Next::Bullet,
+        b'~' | b'$' | b'<' | b'>' if digit_from(line, at + 1) => Next::Digit,
+        b'a'..=b'z' => {
+            let word = word_at(line, at);
+            if opens_in_lower_case(word) { Next::LowerName } else { classify_mixed(line, at, word) }
+        }
+        b'-' | b'*' | b'#' => Next::Bullet,
         0..=0x7F => Next::Other,
         _ => classify_other_script(line, at),
     }
+}
+
+/// Whether a number stands at `at`, possibly after one space.
+fn digit_from(line: &str, at: usize) -> bool {
+    byte(line, at + usize::from(byte(line, at) == b' ')).is_ascii_digit()
 }
 
 /// A lower-case name may continue in another script right away: `pβ2`, `aβ`.
@@ -137,9 +171,14 @@ fn classify_mixed(line: &str, at: usize, word: &[u8]) -> Next {
 fn classify_other_script(line: &str, at: usize) -> Next {
     let mut letters = from(line, at).chars();
     match letters.next() {
+        Some(c @ ('≥' | '≤' | '≈')) if digit_from(line, at + c.len_utf8()) => Next::Digit,
         Some('•' | '‣' | '–' | '—' | '●' | '▪') => Next::Bullet,
         Some(c) if c.is_uppercase() => {
-            if letters.next().is_some_and(char::is_lowercase) { Next::Title } else { Next::Capitals }
+            if letters.next().is_some_and(char::is_lowercase) {
+                Next::Title
+            } else {
+                Next::Capitals
+            }
         }
         // Greek letters name compounds and proteins: `α-Tocopherol was`, `β2-Agonists are`.
         Some('α'..='ω') => Next::LowerName,
@@ -160,5 +199,5 @@ fn opens_in_lower_case(word: &[u8]) -> bool {
     let prefix = word.split(|b| *b == b'-').next().unwrap_or(&[]);
     let hyphenated = prefix.len() < word.len();
     (hyphenated && matches!(prefix, b"c" | b"v" | b"n" | b"p" | b"o" | b"m" | b"d" | b"l" | b"r"))
-        || lists::GREEK.iter().any(|greek| greek.as_bytes() == prefix)
+        || lists::GREEK.split(' ').any(|greek| greek.as_bytes() == prefix)
 }

@@ -1,18 +1,22 @@
 //! Sentence segmentation of biomedical text by local rules, one pass and no regular expression.
 //!
 //! [`Segmenter::segment`] scans for the few bytes that can end a sentence ([`scanner`]), looks at the words on either
-//! side of each ([`context`]) and decides ([`rules`]) with the help of a few word lists ([`lists`]).
+//! side of each ([`context`]) and decides ([`rules`]) with the help of a few word lists ([`lists`],
+//! [`abbreviations`]).
 //!
 //! What a sentence is here:
 //!
 //! * A line feed always ends a sentence, and no rule looks across one: the text of a document joins its title, its
 //!   abstract and its sections with line feeds. Text pasted with wrapped lines is therefore cut at each wrap; join the
 //!   lines first where that is not wanted.
-//! * A label stays with what it labels: `RESULTS: We ...`, `METHODS. We ...`, `1. First ...` are one sentence each.
+//! * A label stays with what it labels: `RESULTS: We ...`, `1. First ...` are one sentence each. A label with a full stop
+//!   of its own (`METHODS. We ...`) is a sentence, as in GENIA.
 //! * A citation after the full stop (`.[12]`, `.12`) and a remark such as `[see comments]` stay with what precedes them.
 //! * A bracket that is closed within 400 bytes is not cut.
 //! * Text in brackets at the start of a line is a translated title, as MEDLINE writes it, and ends with its bracket.
 
+mod abbreviations;
+mod citation;
 mod context;
 mod lists;
 mod rules;

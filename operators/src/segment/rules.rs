@@ -1,6 +1,8 @@
 //! Decides whether a sentence ends at a candidate. Every rule looks at one line and a bounded stretch of it.
 
-use super::context::{Following, Next, byte, following, from, previous_word, skip_closers, skip_space, word_start};
+use super::abbreviations::{Abbreviations, Class};
+use super::citation::{citation_in_brackets, citation_number};
+use super::context::{Following, Next, byte, following, from, skip_closers, skip_space, word_at, word_start};
 use super::lists;
 use super::words::WordMap;
 
@@ -8,17 +10,6 @@ use super::words::WordMap;
 const BRACKET_REACH: usize = 400;
 /// A lower-case opener ends a sentence only after a word of at least this many letters, which abbreviations rarely are.
 const PLAIN_WORD: usize = 5;
-
-/// How a word with a dot behaves at the end of a sentence; see [`super::lists`] for each group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Never,
-    BeforeNumber,
-    NeedsOpener,
-    ClosesPhrase,
-    Initial,
-    Plain,
-}
 
 /// Where the scan of a line stands.
 #[derive(Debug, Clone, Copy)]
@@ -34,48 +25,32 @@ pub(super) struct State {
 /// The word tables, built once.
 #[derive(Debug)]
 pub(super) struct Rules {
-    lower: WordMap<Class>,
-    capitalised: WordMap<Class>,
+    abbreviations: Abbreviations,
     openers: WordMap<()>,
     lower_openers: WordMap<()>,
-    before_initial: WordMap<()>,
-    labelled: WordMap<()>,
-    in_capitals: WordMap<()>,
-}
-
-fn set(words: &'static [&'static str]) -> WordMap<()> {
-    WordMap::new(words.iter().map(|word| (*word, ())))
+    host_endings: WordMap<()>,
 }
 
 impl Rules {
     pub(super) fn new() -> Self {
-        let group = |words: &'static [&'static str], class| words.iter().map(move |word| (*word, class));
-        let common = || {
-            group(lists::NEVER_ENDS, Class::Never)
-                .chain(group(lists::BEFORE_NUMBER, Class::BeforeNumber))
-                .chain(group(lists::NEEDS_OPENER, Class::NeedsOpener))
-                .chain(group(lists::CLOSES_PHRASE, Class::ClosesPhrase))
-        };
         Self {
-            lower: WordMap::new(group(lists::NEVER_ENDS_LOWER, Class::Never).chain(common())),
-            capitalised: WordMap::new(
-                group(lists::NEVER_ENDS_CAPITALISED, Class::Never)
-                    .chain(group(lists::JOURNAL, Class::NeedsOpener))
-                    .chain(common()),
-            ),
-            openers: set(lists::OPENERS),
-            lower_openers: set(lists::LOWER_CASE_OPENERS),
-            before_initial: set(lists::BEFORE_INITIAL),
-            labelled: set(lists::LABELLED),
-            in_capitals: set(lists::IN_CAPITALS),
+            abbreviations: Abbreviations::new(),
+            openers: WordMap::set(lists::OPENERS),
+            lower_openers: WordMap::set(lists::LOWER_CASE_OPENERS),
+            host_endings: WordMap::set(lists::HOST_ENDINGS),
         }
     }
 
     /// The end of the sentence that the full stop, question or exclamation mark at `at` closes, or `None`.
     pub(super) fn ends_at_mark(&self, line: &str, state: State, at: usize) -> Option<usize> {
         let mark = byte(line, at);
+        let next = byte(line, at + 1);
+        // Decimal points and dots inside names, the most common dots that end nothing.
+        if next.is_ascii_lowercase() || (next.is_ascii_digit() && byte(line, at.wrapping_sub(1)).is_ascii_digit()) {
+            return None;
+        }
         // Of a run of marks only the last decides.
-        if matches!(byte(line, at + 1), b'.' | b'?' | b'!') {
+        if matches!(next, b'.' | b'?' | b'!') {
             return None;
         }
         let (end, closed) = skip_closers(line, at + 1);
@@ -98,11 +73,8 @@ impl Rules {
                 return self.after_citation(line, after);
             }
         }
-        let ends = if mark == b'.' {
-            self.ends_at_dot(line, state, at, closed, following)
-        } else {
-            may_open(line, following)
-        };
+        let ends =
+            if mark == b'.' { self.ends_at_dot(line, state, at, closed, following) } else { may_open(line, following) };
         ends.then_some(end)
     }
 
@@ -115,7 +87,8 @@ impl Rules {
             return None;
         }
         let following = following(line, resume);
-        let opens = matches!(following.next, Next::Title | Next::Capitals | Next::Digit | Next::LowerName | Next::Uncased);
+        let opens =
+            matches!(following.next, Next::Title | Next::Capitals | Next::Digit | Next::LowerName | Next::Uncased);
         let title = state.opened_at == state.start
             && content.contains(' ')
             && content.starts_with(|c: char| c.is_uppercase())
@@ -134,11 +107,11 @@ impl Rules {
         (following(line, resume).next == Next::Title).then_some(end)
     }
 
-    fn ends_at_dot(&self, line: &str, state: State, at: usize, closed: usize, following: Following<'_>) -> bool {
+    fn ends_at_dot(&self, line: &str, state: State, at: usize, closed: usize, following: Following) -> bool {
         let start = word_start(line, at);
         let word = line.as_bytes().get(start..at).unwrap_or(&[]);
         if word.is_empty() {
-            return self.ends_after_detached_dot(line, at, following);
+            return self.ends_after_detached_dot(line, state.start, at, following);
         }
         if word.ends_with(b".") {
             // An ellipsis: a sentence goes on after it unless a new one plainly starts. Standing alone it marks a gap.
@@ -147,24 +120,25 @@ impl Rules {
         if self.is_list_label(line, state.start, start, at) {
             return false;
         }
-        let class = self.classify(line, state.start, start, word);
+        let class = self.abbreviations.classify(line, state.start, start, word);
         // `(... at 11 p.m.) Type` goes on: a bracket that ends in an abbreviation is part of its sentence.
-        if closed > 0 && !matches!(class, Class::Plain | Class::Initial) && state.depth > 0 {
+        if closed > 0 && !matches!(class, Class::Plain | Class::Initial | Class::Unit) && state.depth > 0 {
             return false;
         }
-        let opener = self.is_opener(line, following);
+        let opener = || self.is_opener(line, following);
         match class {
             Class::Never => false,
-            Class::NeedsOpener => opener,
-            Class::ClosesPhrase => following.bracket.is_none() && (opener || following.next == Next::Title),
+            Class::NeedsOpener => opener(),
+            Class::ClosesPhrase => following.bracket.is_none() && (opener() || following.next == Next::Title),
             Class::BeforeNumber => {
                 following.bracket.is_none()
-                    && (opener || (following.next == Next::Title && !is_roman(following.word)))
+                    && (opener() || (following.next == Next::Title && !is_roman(word_at(line, following.inner))))
             }
-            Class::Initial => opener && following.bracket.is_none(),
+            Class::Unit => following.bracket.is_none() && may_open(line, following),
+            Class::Initial => following.bracket.is_none() && opener(),
             Class::Plain if following.next == Next::Lower && following.bracket.is_none() => {
                 let plain = word.len() >= PLAIN_WORD && word.iter().all(|b| b.is_ascii_lowercase());
-                plain && self.lower_openers.contains(following.word)
+                plain && self.lower_openers.contains(word_at(line, following.inner))
             }
             // Decimals torn apart by conversion: `p < 0. 05`.
             Class::Plain if following.next == Next::Digit && word == b"0" => false,
@@ -173,7 +147,7 @@ impl Rules {
     }
 
     /// Text split into tokens has ` . ` at the end of sentences; `. . .` is an ellipsis.
-    fn ends_after_detached_dot(&self, line: &str, at: usize, following: Following<'_>) -> bool {
+    fn ends_after_detached_dot(&self, line: &str, sentence_start: usize, at: usize, following: Following) -> bool {
         let before = line.get(..at).unwrap_or("");
         let bare = before.trim_end();
         if bare.is_empty() || bare.ends_with('.') {
@@ -186,11 +160,14 @@ impl Rules {
                 _ => may_open(line, following),
             };
         }
+        if self.is_list_label(line, sentence_start, word_start(line, bare.len()), bare.len()) {
+            return false;
+        }
         let start = word_start(line, bare.len());
         let word = bare.as_bytes().get(start..).unwrap_or(&[]);
-        match self.classify(line, 0, start, word) {
+        match self.abbreviations.classify(line, 0, start, word) {
             Class::Never => false,
-            Class::Plain | Class::Initial => may_open(line, following),
+            Class::Plain | Class::Initial | Class::Unit => may_open(line, following),
             _ => self.is_opener(line, following),
         }
     }
@@ -204,22 +181,42 @@ impl Rules {
             return None;
         }
         if let Some(after) = citation_in_brackets(line, end).or_else(|| citation_number(line, end)) {
-            if next.is_ascii_digit() && !self.is_plain_word(line, state, at, before) {
-                return None;
-            }
-            return self.after_citation(line, after);
+            let ends = self.after_citation(line, after)?;
+            return (!next.is_ascii_digit() || self.is_plain_word(line, state, at, before)).then_some(ends);
         }
-        if next.is_ascii_uppercase() && after_text {
-            let following = following(line, end);
-            let stop = byte(line, end + following.word.len());
-            let whole = matches!(stop, b' ' | b',') && self.is_opener(line, following) && following.next == Next::Title;
-            let label = stop == b':' && is_section_label(following.word);
-            let free = !self.is_inside_bracket(line, state, end, 0);
-            if (whole || label) && free && self.is_plain_word(line, state, at, before) {
-                return Some(end);
-            }
+        if next == b'(' && is_editorial(from(line, end + 1)) {
+            return Some(end);
         }
-        None
+        let glued = next.is_ascii_uppercase()
+            && self.opens_without_space(line, state, at, end)
+            && !self.is_inside_bracket(line, state, end, 0);
+        glued.then_some(end)
+    }
+
+    /// Whether a sentence opens at `end` right after a dot: `found.The`, `was low.RESULTS: We`, `trials).Internal`.
+    fn opens_without_space(&self, line: &str, state: State, at: usize, end: usize) -> bool {
+        let following = following(line, end);
+        let word = word_at(line, end);
+        let stop = byte(line, end + word.len());
+        if stop == b':' && is_section_label(word) {
+            return true;
+        }
+        if !matches!(stop, b' ' | b',') {
+            return false;
+        }
+        let opener = self.is_opener(line, following);
+        let before = word_start(line, at);
+        let previous = line.as_bytes().get(before..at).unwrap_or(&[]);
+        let bracket = matches!(byte(line, at.wrapping_sub(1)), b')' | b']' | b'%' | b' ');
+        if bracket || previous.len() < 3 {
+            return bracket && (opener || (following.next == Next::Title && byte(line, at.wrapping_sub(1)) != b' '));
+        }
+        // After a plain word any capitalised word will do, after a name only one that opens sentences.
+        let title = following.next == Next::Title && !self.host_endings.contains(word);
+        let plain = previous.iter().all(|b| b.is_ascii_lowercase() || *b == b'-');
+        let letters = previous.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-');
+        (opener && letters || title && plain)
+            && self.abbreviations.classify(line, state.start, before, previous) == Class::Plain
     }
 
     /// A citation belongs to the sentence before it when a new sentence starts after it.
@@ -240,66 +237,7 @@ impl Rules {
         let word = line.as_bytes().get(start..at).unwrap_or(&[]);
         word.len() >= 3
             && word.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
-            && self.classify(line, state.start, start, word) == Class::Plain
-    }
-
-    fn classify(&self, line: &str, sentence_start: usize, start: usize, word: &[u8]) -> Class {
-        if let [letter] = word {
-            if letter.is_ascii_uppercase() {
-                return if self.is_initial(line, sentence_start, start) { Class::Initial } else { Class::Plain };
-            }
-        }
-        if let Some(class) = self.look_up(word) {
-            return class;
-        }
-        let Some(last_dot) = word.iter().rposition(|b| *b == b'.') else { return Class::Plain };
-        if word.split(|b| *b == b'.').all(|part| part.len() == 1 && part.iter().all(u8::is_ascii_alphabetic)) {
-            // Initials and unlisted abbreviations of single letters: `J.Y.H.`, `a.k.a.`.
-            return Class::NeedsOpener;
-        }
-        let last = word.get(last_dot + 1..).unwrap_or(&[]);
-        if matches!(last, [letter] if letter.is_ascii_uppercase()) {
-            return Class::NeedsOpener;
-        }
-        self.look_up(last).filter(|_| last.len() > 2).unwrap_or(Class::Plain)
-    }
-
-    fn look_up(&self, word: &[u8]) -> Option<Class> {
-        if !word.first().is_some_and(u8::is_ascii_uppercase) {
-            return self.lower.get(word);
-        }
-        let acronym = word.len() > 1 && word.iter().all(u8::is_ascii_uppercase);
-        if acronym && !self.in_capitals.contains(word) { None } else { self.capitalised.get(word) }
-    }
-
-    /// Whether the single capital at `start` abbreviates a name (`J. Smith`, `E. coli`) rather than being a label
-    /// (`kappa B`, `hepatitis C`, `stage I`).
-    fn is_initial(&self, line: &str, sentence_start: usize, start: usize) -> bool {
-        if start <= sentence_start {
-            return true;
-        }
-        if byte(line, start - 1) != b' ' {
-            // `mmol/L.` and the like are units; after a bracket or a comma comes a name.
-            return !matches!(byte(line, start - 1), b'/' | b'+' | b'=' | b'*');
-        }
-        let (previous, cut) = previous_word(line, start);
-        let bytes = previous.as_bytes();
-        if matches!(bytes, b"and" | b"or") && !cut {
-            // `domains A and B.` against `Smith and B. Jones`.
-            let (earlier, _) = previous_word(line, start - 1 - bytes.len());
-            return !matches!(earlier.as_bytes(), [letter] if letter.is_ascii_uppercase());
-        }
-        if cut || previous.is_empty() || self.before_initial.contains(bytes) {
-            return true;
-        }
-        if self.labelled.contains(bytes) {
-            return false;
-        }
-        // A capitalised word before it is a forename or a surname; anything else, a thing that bears the label.
-        let name = bytes.first().is_some_and(u8::is_ascii_uppercase)
-            && bytes.iter().skip(1).all(|b| b.is_ascii_lowercase())
-            && bytes.len() > 1;
-        name || matches!(bytes, [letter] if letter.is_ascii_uppercase())
+            && self.abbreviations.classify(line, state.start, start, word) == Class::Plain
     }
 
     /// `1. First`, `(2). Second`, `follows: 1. First`, `A. Clinical`: the label belongs to what follows.
@@ -315,15 +253,15 @@ impl Rules {
         word.len() <= 2
             && word.iter().all(u8::is_ascii_digit)
             && bare.len() < before.len()
-            && bare.ends_with([':', ';'])
+            && (bare.ends_with(';') || (bare.ends_with(':') && word == b"1"))
     }
 
-    fn is_opener(&self, line: &str, following: Following<'_>) -> bool {
+    fn is_opener(&self, line: &str, following: Following) -> bool {
         if following.next == Next::Title {
-            return self.openers.contains(following.word);
+            return self.openers.contains(word_at(line, following.inner));
         }
         // `A` is an article when a lower-case word follows, an initial otherwise.
-        following.word == b"A"
+        byte(line, following.inner) == b'A'
             && byte(line, following.inner + 1) == b' '
             && byte(line, following.inner + 2).is_ascii_lowercase()
     }
@@ -349,28 +287,27 @@ impl Rules {
 }
 
 /// Whether a sentence may open here after an ordinary word and a full stop.
-fn may_open(line: &str, following: Following<'_>) -> bool {
+fn may_open(line: &str, following: Following) -> bool {
     match following.next {
         Next::Title | Next::Capitals | Next::Digit | Next::LowerName | Next::Uncased => true,
         Next::Bullet => following.bracket.is_none(),
         // `(i) Acute`, `(a) Patients`: a list goes on; `(data not shown)` stays with what it comments on.
         Next::Lower => {
-            following.bracket == Some(b'(')
-                && following.word.len() <= 4
-                && byte(line, following.inner + following.word.len()) == b')'
+            let length = word_at(line, following.inner).len();
+            following.bracket == Some(b'(') && length <= 4 && byte(line, following.inner + length) == b')'
         }
         Next::Other => false,
     }
 }
 
 fn is_section_label(label: &[u8]) -> bool {
-    lists::SECTION_LABELS.iter().any(|known| label.eq_ignore_ascii_case(known.as_bytes()))
+    lists::SECTION_LABELS.split(' ').any(|known| label.eq_ignore_ascii_case(known.as_bytes()))
 }
 
 fn is_editorial(text: &str) -> bool {
-    lists::EDITORIAL.iter().any(|known| {
-        text.as_bytes().get(..known.len()).is_some_and(|head| head.eq_ignore_ascii_case(known.as_bytes()))
-    })
+    lists::EDITORIAL
+        .iter()
+        .any(|known| text.as_bytes().get(..known.len()).is_some_and(|head| head.eq_ignore_ascii_case(known.as_bytes())))
 }
 
 fn is_roman(word: &[u8]) -> bool {
@@ -386,34 +323,4 @@ fn is_list_number(label: &[u8]) -> bool {
         2..=4 => is_roman(label),
         _ => false,
     }
-}
-
-/// The end of `[12]`, `[3,4]`, `[5-7]`, `(8)` at `at`.
-fn citation_in_brackets(line: &str, at: usize) -> Option<usize> {
-    let close = match byte(line, at) {
-        b'[' => b']',
-        b'(' => b')',
-        _ => return None,
-    };
-    let after = citation_number(line, at + 1)?;
-    (byte(line, after) == close).then_some(after + 1)
-}
-
-/// The end of a list of reference numbers at `at`: up to three digits each, joined by commas and dashes, or raised.
-fn citation_number(line: &str, at: usize) -> Option<usize> {
-    let (mut end, mut digits) = (at, 0);
-    for (offset, c) in from(line, at).char_indices().take(24) {
-        match c {
-            '0'..='9' if digits < 3 => digits += 1,
-            '¹' | '²' | '³' | '⁰' | '⁴'..='⁹' => digits = 1,
-            ',' | '-' | '–' | '‐' if digits > 0 => {
-                digits = 0;
-                continue;
-            }
-            '0'..='9' => return None,
-            _ => break,
-        }
-        end = at + offset + c.len_utf8();
-    }
-    (end > at).then_some(end)
 }

@@ -64,12 +64,8 @@ fn mask<const WIDE: bool>(block: &[u8; BLOCK]) -> u64 {
     let mut hits = [0u8; BLOCK];
     for (hit, &byte) in hits.iter_mut().zip(block) {
         // `(` and `)` differ in the lowest bit only.
-        let mut found = (byte == b'.')
-            | (byte == b'?')
-            | (byte == b'!')
-            | (byte & 0xFE == b'(')
-            | (byte == b'[')
-            | (byte == b']');
+        let mut found =
+            (byte == b'.') | (byte == b'?') | (byte == b'!') | (byte & 0xFE == b'(') | (byte == b'[') | (byte == b']');
         if WIDE {
             // Lead bytes: Arabic D8 and DB, E0 to E3 (Devanagari, Ethiopic, general and CJK punctuation), EF (full width).
             found |= (byte == 0xD8) | (byte == 0xDB) | (byte & 0xFC == 0xE0) | (byte == 0xEF);
@@ -93,7 +89,8 @@ mod tests {
 
     fn naive(line: &str) -> Vec<usize> {
         let wide = !line.is_ascii();
-        let is_hit = |b: u8| b".?!()[]".contains(&b) || (wide && [0xD8, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF].contains(&b));
+        let is_hit =
+            |b: u8| b".?!()[]".contains(&b) || (wide && [0xD8, 0xDB, 0xE0, 0xE1, 0xE2, 0xE3, 0xEF].contains(&b));
         line.bytes().enumerate().filter(|(_, b)| is_hit(*b)).map(|(at, _)| at).collect()
     }
 

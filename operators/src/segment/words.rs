@@ -19,6 +19,13 @@ fn slot(key: u128) -> usize {
     (folded.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 53) as usize
 }
 
+impl WordMap<()> {
+    /// The set of the words of a list, which one space separates.
+    pub(super) fn set(words: &str) -> Self {
+        Self::new(words.split(' ').map(|word| (word, ())))
+    }
+}
+
 /// Immutable map from a word, compared without regard to ASCII case, to a value.
 #[derive(Debug)]
 pub(super) struct WordMap<V> {
