@@ -1,8 +1,8 @@
 //! Sentence segmentation of biomedical text by local rules, one pass and no regular expression.
 //!
-//! [`Segmenter::segment`] scans for the few bytes that can end a sentence ([`scanner`]), looks at the words on either
-//! side of each ([`context`]) and decides ([`rules`]) with the help of a few word lists ([`lists`],
-//! [`abbreviations`]).
+//! [`Segmenter::segment`] scans for the few bytes that can end a sentence (`scanner`), looks at the words on either
+//! side of each (`context`) and decides (`rules`) with the help of a few word lists (`lists`,
+//! `abbreviations`).
 //!
 //! What a sentence is here:
 //!
