@@ -281,7 +281,8 @@ impl<R: Read> Framer<R> {
         let kind = match end {
             RecordEnd::Unknown if !too_large => return Err(self.cut_short()),
             RecordEnd::Unknown => {
-                self.length = self.window.bytes().len();
+                // The last bytes stay: they may be the first half of the tag where reading starts again.
+                self.length = self.window.bytes().len().saturating_sub(LEAD_BYTES).max(1);
                 self.skip_to_boundary = true;
                 FrameKind::Bad(RejectReason::TooLarge { limit: limit as u64 })
             }

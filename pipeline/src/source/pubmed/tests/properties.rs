@@ -7,9 +7,9 @@ use proptest::prelude::*;
 use super::*;
 
 /// Hands out at most `step` bytes at a time, so that every construct gets split somewhere.
-struct Dribble<'a> {
-    bytes: &'a [u8],
-    step: usize,
+pub(super) struct Dribble<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) step: usize,
 }
 
 impl Read for Dribble<'_> {

@@ -131,6 +131,32 @@ fn records_over_the_limit_are_skipped() {
     }
 }
 
+#[test]
+fn a_record_over_the_limit_hides_no_neighbour_wherever_reads_are_split() {
+    let options = ReaderOptions { max_record_bytes: 400 };
+    for (index, step) in (1..=60).chain(380..460).enumerate() {
+        let big = titled(2, &"w".repeat(450 + index % 7)).replace("</PubmedArticle>", "");
+        let xml = set(&format!("{}{big}{}", titled(1, "a"), titled(3, "c")));
+        let input = super::properties::Dribble { bytes: xml.as_bytes(), step };
+        let (events, fault) = collect(PubmedReader::with_options(input, options));
+        assert_eq!(fault, None);
+        assert_eq!(articles(&events).iter().map(|article| article.pmid).collect::<Vec<_>>(), [1, 3], "step {step}");
+        assert_eq!(reject_codes(&events), ["too_large"], "step {step}");
+    }
+}
+
+#[test]
+fn a_comment_without_end_in_every_record_stays_linear() {
+    // Each record opens a construct that nothing in the file closes. Searching for its end from each record anew
+    // would read 4,000 times 1 MB; the test then takes minutes instead of milliseconds.
+    for opening in ["<!--", "<![CDATA[", "<?pi"] {
+        let records: String = (1..=4000).map(|pmid| titled(pmid, opening)).collect();
+        let found = events(set(&records));
+        assert_eq!(reject_codes(&found), vec!["malformed_markup"; 4000]);
+        assert_eq!(rejected(&found)[3999].pmid, Some(4000));
+    }
+}
+
 /// Counts what a reader holds through what it asks for: a stream without end must not be swallowed.
 struct Endless {
     head: Vec<u8>,
