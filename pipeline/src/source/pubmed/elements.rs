@@ -58,7 +58,7 @@ impl<'a> Elements<'a> {
 
     /// The record's own start tag.
     pub(super) fn root(&mut self) -> Result<Tag<'a>, RejectReason> {
-        match self.tokens.next()? {
+        match self.tokens.next("")? {
             Token::Start(tag) => Ok(tag),
             _ => Err(self.tokens.malformed("record does not start with a tag")),
         }
@@ -70,10 +70,9 @@ impl<'a> Elements<'a> {
             return Ok(None);
         }
         loop {
-            match self.tokens.next()? {
+            match self.tokens.next(parent.name)? {
                 Token::Start(tag) => return Ok(Some(tag)),
-                Token::End(name) if name == parent.name => return Ok(None),
-                Token::End(_) => return Err(self.tokens.malformed("end tag does not match its start tag")),
+                Token::Close => return Ok(None),
                 Token::Text(..) | Token::Literal(..) => {}
                 Token::Finished => return Err(self.tokens.malformed("record ends inside an element")),
             }
@@ -82,7 +81,7 @@ impl<'a> Elements<'a> {
 
     /// Nothing but white space may follow the record's end tag.
     pub(super) fn finish(&mut self) -> Result<(), RejectReason> {
-        match self.tokens.next()? {
+        match self.tokens.next("")? {
             Token::Finished => Ok(()),
             _ => Err(self.tokens.malformed("record's end tag closes another element")),
         }
@@ -126,22 +125,26 @@ impl<'a> Elements<'a> {
         }
         self.open.clear();
         self.open.push(tag.name);
+        let mut name = tag.name;
         loop {
-            match self.tokens.next()? {
+            match self.tokens.next(name)? {
                 Token::Text(text, offset) => piece((text, offset), false)?,
                 Token::Literal(text, offset) => piece((text, offset), true)?,
                 Token::Start(inner) if inner.is_empty => {}
                 Token::Start(inner) if self.open.len() >= MAX_DEPTH => {
                     return Err(RejectReason::TooDeep { limit: MAX_DEPTH, offset: inner.offset as u64 });
                 }
-                Token::Start(inner) => self.open.push(inner.name),
-                Token::End(name) if self.open.last() == Some(&name) => {
+                Token::Start(inner) => {
+                    name = inner.name;
+                    self.open.push(name);
+                }
+                Token::Close => {
                     self.open.pop();
-                    if self.open.is_empty() {
-                        return Ok(());
+                    match self.open.last() {
+                        Some(outer) => name = outer,
+                        None => return Ok(()),
                     }
                 }
-                Token::End(_) => return Err(self.tokens.malformed("end tag does not match its start tag")),
                 Token::Finished => return Err(self.tokens.malformed("record ends inside an element")),
             }
         }

@@ -21,7 +21,8 @@ pub(super) struct Tag<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Token<'a> {
     Start(Tag<'a>),
-    End(&'a str),
+    /// The end tag of the open element.
+    Close,
     /// Text with its references still in it, at this byte offset.
     Text(&'a str, usize),
     /// The inside of a CDATA section, at this byte offset.
@@ -74,12 +75,13 @@ impl<'a> Tokens<'a> {
         false
     }
 
-    pub(super) fn next(&mut self) -> Result<Token<'a>, RejectReason> {
+    /// The next token; `open` is the name of the element that the next end tag must close.
+    pub(super) fn next(&mut self, open: &str) -> Result<Token<'a>, RejectReason> {
         loop {
             let rest = self.rest(self.at);
             match rest {
                 [] => return Ok(Token::Finished),
-                [b'<', b'/', ..] => return self.end_tag(),
+                [b'<', b'/', ..] => return self.end_tag(open),
                 [b'<', b'!', b'-', b'-', ..] => self.pass(4, b"-->", "unterminated comment")?,
                 [b'<', b'!', b'[', b'C', b'D', b'A', b'T', b'A', b'[', ..] => {
                     let from = self.at + 9;
@@ -109,20 +111,17 @@ impl<'a> Tokens<'a> {
         }
     }
 
-    fn end_tag(&mut self) -> Result<Token<'a>, RejectReason> {
+    fn end_tag(&mut self, open: &str) -> Result<Token<'a>, RejectReason> {
         let from = self.at + 2;
-        let rest = self.rest(from);
-        let length = name_length(rest);
-        if length > 0 && rest.get(length) == Some(&b'>') {
-            self.at = from + length + 1;
-            return Ok(Token::End(self.slice(from, from + length)));
+        let Some(rest) = self.rest(from).strip_prefix(open.as_bytes()) else {
+            return Err(self.malformed("end tag does not match its start tag"));
+        };
+        let blanks = rest.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
+        if rest.get(blanks) != Some(&b'>') || open.is_empty() {
+            return Err(self.malformed("end tag does not match its start tag"));
         }
-        let blanks = rest.iter().skip(length).take_while(|byte| byte.is_ascii_whitespace()).count();
-        if length == 0 || rest.get(length + blanks) != Some(&b'>') {
-            return Err(self.malformed("malformed end tag"));
-        }
-        self.at = from + length + blanks + 1;
-        Ok(Token::End(self.slice(from, from + length)))
+        self.at = from + open.len() + blanks + 1;
+        Ok(Token::Close)
     }
 
     fn start_tag(&mut self) -> Result<Token<'a>, RejectReason> {
