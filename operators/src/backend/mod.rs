@@ -1,0 +1,196 @@
+//! What runs a model over sentences: one trait, and the backends behind it.
+//!
+//! ```text
+//! items ──▶ Backend::extract ──▶ one Result<Extraction, ItemError> per item, in the order given
+//!            ├─ classifier   ONNX encoder and pair scorer, batches by padded tokens
+//!            └─ scripted     canned answers for tests
+//! ```
+//!
+//! Only `runtime`, `session` and `classifier` know ONNX Runtime.
+
+mod batching;
+mod classifier;
+mod device;
+mod error;
+mod merge;
+mod pool;
+mod runtime;
+mod scripted;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rexdrug_schemas::Effect;
+
+pub use batching::{BatchStrategy, TokenBudget};
+pub use classifier::{Classifier, ClassifierOptions, OverlapRule, bare_loop_seconds};
+pub use device::Device;
+pub use error::{BackendError, ItemError, Reason};
+pub use runtime::{LIBRARY_VARIABLES, OrtRuntime};
+pub use scripted::{SCRIPTED_SCHEME, Scripted};
+
+/// Runs a model over sentences.
+#[async_trait]
+pub trait Backend: Send + Sync + std::fmt::Debug {
+    /// What the backend is, for the provenance of its rows.
+    fn info(&self) -> &BackendInfo;
+
+    /// Answers every item, in the order given; one that cannot be answered is an [`ItemError`], not the end of the run.
+    /// Dropping the future cancels the work that has not started.
+    ///
+    /// # Errors
+    /// Only what makes further calls useless: the workers are gone, or nothing succeeds any more.
+    async fn extract(&self, items: Vec<ExtractItem>) -> Result<Reply, BackendError>;
+}
+
+/// What a backend is; fills the extraction columns.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BackendInfo {
+    /// `classifier`, `scripted`, ...
+    pub extractor: String,
+    /// Name of the model.
+    pub model_id: String,
+    /// sha256 over the model folder.
+    pub model_sha256: String,
+    /// sha256 of the prompt template; none for classifiers.
+    pub prompt_sha256: Option<String>,
+    /// The device that answered the start-up probe.
+    pub device: String,
+    /// Code points of document that the backend reads on each side of a sentence; 0 when it reads the sentence alone.
+    pub context_chars: usize,
+    /// Items that keep it busy: enough for every session's running and waiting batch.
+    pub preferred_items: usize,
+}
+
+/// One sentence to extract from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExtractItem {
+    /// The sentence.
+    pub sentence: Arc<str>,
+    /// The document around it, for backends that want it.
+    pub context: Option<ItemContext>,
+    /// Known mentions, in text order.
+    pub mentions: Vec<ItemMention>,
+    /// What the backend may do to them.
+    pub policy: MentionPolicy,
+}
+
+/// The document of a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemContext {
+    /// Text around the sentence, the sentence included; a part of the document.
+    pub text: Arc<str>,
+    /// First code point of `text` in the document.
+    pub offset: usize,
+    /// First code point of the sentence in `text`.
+    pub sentence_start: usize,
+}
+
+/// A drug mention. `start` and `end` are code points from the start of the sentence, half-open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ItemMention {
+    /// First code point.
+    pub start: usize,
+    /// One past the last.
+    pub end: usize,
+    /// Id of the drug; `tag:<lower-case surface>` where only the tagger knows it.
+    pub drug_id: String,
+    /// Name of the drug.
+    pub name: String,
+    /// Exactly the slice of the sentence.
+    pub surface: String,
+    /// How it was found, e.g. `tagged`.
+    pub kind: String,
+}
+
+/// What a backend may do to the mentions it is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum MentionPolicy {
+    /// Add the mentions that the model's tagger finds and drop those that its mention head refuses.
+    #[default]
+    Union,
+    /// Take them as they are (gold mentions).
+    Given,
+}
+
+/// What a sentence states.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Extraction {
+    /// The mentions that were scored, in text order; tagged ones included.
+    pub mentions: Vec<ItemMention>,
+    /// The combinations, in text order of their first members.
+    pub combinations: Vec<ExtractedCombination>,
+    /// First code point that the model saw, relative to the start of the sentence (negative: before it).
+    pub context_start: i64,
+    /// One past the last code point that the model saw, relative to the start of the sentence.
+    pub context_end: i64,
+}
+
+/// A set of mentions that the sentence combines.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExtractedCombination {
+    /// Indices into [`Extraction::mentions`], ascending; two or more different drugs.
+    pub members: Vec<usize>,
+    /// The most probable effect.
+    pub effect: Effect,
+    /// Probability of POS, NEG and COMB given that it is a combination; they add up to 1.
+    pub effect_scores: [f32; 3],
+    /// Probability that it is a combination.
+    pub confidence: f32,
+    /// Reasoning, from backends that give one.
+    pub reasoning: Option<String>,
+}
+
+/// Answers of one call, with what they cost.
+#[derive(Debug, Default)]
+pub struct Reply {
+    /// One per item, in the order given.
+    pub answers: Vec<Result<Extraction, ItemError>>,
+    /// What it cost.
+    pub stats: Stats,
+}
+
+/// Cost of a call.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Stats {
+    /// Batches run.
+    pub batches: usize,
+    /// Tokens run, padding included.
+    pub padded_tokens: usize,
+    /// Padding among them.
+    pub padding_tokens: usize,
+    /// Time that batches waited for a session, added up.
+    pub queue_wait: Duration,
+    /// Time in sessions, added up.
+    pub inference: Duration,
+}
+
+impl Stats {
+    /// Adds the cost of another call.
+    pub fn add(&mut self, other: Self) {
+        self.batches += other.batches;
+        self.padded_tokens += other.padded_tokens;
+        self.padding_tokens += other.padding_tokens;
+        self.queue_wait += other.queue_wait;
+        self.inference += other.inference;
+    }
+}
+
+/// Drops, of mentions of one drug (same id or same normalised name), all but the first.
+/// Indices into `mentions` go in and come out; the number that comes out is the arity.
+pub fn distinct_drugs(mentions: &[ItemMention], members: &[usize]) -> Vec<usize> {
+    let mut seen: Vec<(&str, String)> = Vec::new();
+    let mut distinct = Vec::new();
+    for &member in members {
+        let Some(mention) = mentions.get(member) else { continue };
+        let name = rexdrug_schemas::drug_key([mention.name.as_str()]);
+        if seen.iter().any(|(id, key)| *id == mention.drug_id || *key == name) {
+            continue;
+        }
+        seen.push((&mention.drug_id, name));
+        distinct.push(member);
+    }
+    distinct
+}

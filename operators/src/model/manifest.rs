@@ -1,0 +1,156 @@
+//! `rexdrug.json`, typed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The manifest format that this version reads.
+pub const FORMAT: u32 = 1;
+
+/// Order of the pair labels in `pair_logits`; fixed, so that an output column can never be read as another label.
+pub(crate) const LABELS: [&str; 4] = ["NONE", "POS", "NEG", "COMB"];
+/// Order of the tags in `tag_logits`.
+pub(crate) const TAGS: [&str; 3] = ["O", "B", "I"];
+
+/// The manifest of a model folder. Unknown top-level keys (training data, scores, notes) are kept in `notes`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format number, [`FORMAT`].
+    pub format: u32,
+    /// Name of the model; becomes `model_id`.
+    pub name: String,
+    /// What it was trained for, e.g. `drugcomb`.
+    pub task: String,
+    /// The backend that runs it: `classifier`.
+    pub backend: String,
+    /// Pair labels in the order of `pair_logits`.
+    pub labels: Vec<String>,
+    /// Tags in the order of `tag_logits`.
+    pub tags: Vec<String>,
+    /// How text becomes tokens.
+    pub input: InputSpec,
+    /// How scores become sets.
+    pub decode: DecodeSpec,
+    /// What may share a batch.
+    #[serde(default)]
+    pub batch: BatchSpec,
+    /// How scores become probabilities.
+    #[serde(default)]
+    pub calibration: CalibrationSpec,
+    /// Every other file of the folder with its digest.
+    pub files: BTreeMap<String, FileSpec>,
+    /// Keys that this version does not know.
+    #[serde(flatten)]
+    pub notes: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How a sentence is given to the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputSpec {
+    /// Longest row in word pieces, special tokens and context included.
+    pub max_tokens: usize,
+    /// Whether the tokenizer lower-cases (it does so itself; recorded for readers).
+    #[serde(default)]
+    pub lowercase: bool,
+    /// What of the document is given beside the sentence.
+    #[serde(default)]
+    pub context: ContextMode,
+    /// Most word pieces of context.
+    #[serde(default)]
+    pub context_tokens: usize,
+}
+
+/// What of the document a model is given beside the sentence.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ContextMode {
+    /// The sentence alone.
+    #[default]
+    None,
+    /// Text around the sentence as the second segment.
+    Document,
+}
+
+/// How pair scores become sets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecodeSpec {
+    /// Clustering rule.
+    pub method: DecodeMethod,
+    /// Two clusters join while their mean P(not NONE) is above it.
+    pub threshold: f32,
+    /// A mention whose P(real) is below it takes part in no set.
+    #[serde(default)]
+    pub mention_threshold: f32,
+    /// A word piece belongs to a tagged mention when P(B) + P(I) is at least this.
+    #[serde(default = "half")]
+    pub tag_threshold: f32,
+}
+
+fn half() -> f32 {
+    0.5
+}
+
+/// Clustering rules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DecodeMethod {
+    /// Agglomerative clustering by the mean score between two clusters.
+    AverageLink,
+}
+
+/// What may share a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchSpec {
+    /// True when the score of a row does not depend on its batch mates. False (the default) runs rows one by one.
+    #[serde(default)]
+    pub invariant: bool,
+}
+
+/// How scores become probabilities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationSpec {
+    /// Pair logits are divided by it before the softmax.
+    pub temperature: f32,
+}
+
+impl Default for CalibrationSpec {
+    fn default() -> Self {
+        Self { temperature: 1.0 }
+    }
+}
+
+/// Digest of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSpec {
+    /// Hex sha256.
+    pub sha256: String,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+impl Manifest {
+    /// The first value that this version cannot use, as (field, expected, got).
+    pub(crate) fn fault(&self) -> Option<(&'static str, String, String)> {
+        let share = |field, value: f32| {
+            (!(0.0..=1.0).contains(&value)).then(|| (field, "a number from 0 to 1".to_owned(), value.to_string()))
+        };
+        let list = |field, expected: &[&str], got: &[String]| {
+            (expected != got).then(|| (field, expected.join(", "), got.join(", ")))
+        };
+        if self.backend != "classifier" {
+            return Some(("backend", "classifier".to_owned(), self.backend.clone()));
+        }
+        if !(8..=8192).contains(&self.input.max_tokens) {
+            return Some(("input.max_tokens", "8 to 8192".to_owned(), self.input.max_tokens.to_string()));
+        }
+        let temperature = self.calibration.temperature;
+        if !(temperature.is_finite() && temperature > 0.0) {
+            return Some(("calibration.temperature", "a number above 0".to_owned(), temperature.to_string()));
+        }
+        list("labels", &LABELS, &self.labels)
+            .or_else(|| list("tags", &TAGS, &self.tags))
+            .or_else(|| share("decode.threshold", self.decode.threshold))
+            .or_else(|| share("decode.mention_threshold", self.decode.mention_threshold))
+            .or_else(|| share("decode.tag_threshold", self.decode.tag_threshold))
+    }
+}

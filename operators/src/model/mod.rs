@@ -1,0 +1,13 @@
+//! Model folders: `rexdrug.json`, the ONNX graphs and the tokenizer, checked file by file before use.
+//!
+//! This module reads and hashes files; it knows nothing of ONNX Runtime.
+
+mod error;
+mod folder;
+mod manifest;
+
+pub use error::ModelError;
+pub use folder::{MANIFEST_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_FILE};
+pub use manifest::{
+    BatchSpec, CalibrationSpec, ContextMode, DecodeMethod, DecodeSpec, FORMAT, FileSpec, InputSpec, Manifest,
+};
