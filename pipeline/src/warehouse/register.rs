@@ -1,0 +1,96 @@
+//! The tables in SQL, and the documents of one source file.
+
+use std::sync::Arc;
+
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::MemTable;
+use datafusion::prelude::{DataFrame, SessionContext, col, lit};
+use rexdrug_schemas::{DOCUMENTS, RunStatus, SourceRef};
+
+use super::Warehouse;
+use super::error::{Result, WarehouseError};
+use super::table::TableHandle;
+
+/// One source file of a warehouse.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownSource {
+    /// The file.
+    pub source: SourceRef,
+    /// How it ended; none while it is unfinished.
+    pub status: Option<RunStatus>,
+}
+
+impl Warehouse {
+    /// Registers `documents`, `quarantine`, `combinations` and `runs`, each at its newest version; a table that does
+    /// not exist yet is an empty one with the right columns.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Delta`] when a log cannot be read, [`WarehouseError::Columns`] when a name is taken.
+    pub async fn register(&self, ctx: &SessionContext) -> Result<()> {
+        for handle in self.handles() {
+            let provider = provider(handle).await?;
+            ctx.register_table(handle.table.name, provider)
+                .map_err(|error| WarehouseError::columns(handle.table.name, error))?;
+        }
+        Ok(())
+    }
+
+    /// The live documents that a source file owns, with the columns of `documents`.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Delta`] when the log cannot be read.
+    pub async fn documents_of(&self, ctx: &SessionContext, source: &SourceRef) -> Result<DataFrame> {
+        let provider = provider(&self.inner.documents).await?;
+        let failed = |error| WarehouseError::columns(DOCUMENTS.name, error);
+        let frame = ctx.read_table(provider).map_err(failed)?;
+        let ours = col("source_file")
+            .eq(lit(source.source_file.clone()))
+            .and(col("source_md5").eq(lit(source.source_md5.clone())));
+        frame.filter(ours).map_err(failed)
+    }
+
+    /// URIs of the Parquet files that may hold documents of a source file, for engines that cannot scan Delta tables.
+    /// Rows of other source files may be in them: filter by `source_file` and `source_md5`.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Delta`] when the log cannot be read.
+    pub async fn document_files_of(&self, source: &SourceRef) -> Result<Vec<String>> {
+        let Some(documents) = self.inner.documents.current().await? else { return Ok(Vec::new()) };
+        let root = documents.delta.table_url().to_string();
+        let uri = |path: &str| format!("{}/{path}", root.trim_end_matches('/'));
+        Ok(documents.files_of(&source.source_file).into_iter().map(|file| uri(file.path.as_ref())).collect())
+    }
+
+    /// Every source file whose documents are in the warehouse, by sequence and name.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Delta`] when a log cannot be read.
+    pub async fn sources(&self) -> Result<Vec<KnownSource>> {
+        let Some(documents) = self.inner.documents.current().await? else { return Ok(Vec::new()) };
+        let mut sources: Vec<SourceRef> = documents.ledger.all_documents().map(|entry| entry.source.clone()).collect();
+        sources.sort_by(|left, right| {
+            (left.source_seq, &left.source_file, &left.source_md5).cmp(&(
+                right.source_seq,
+                &right.source_file,
+                &right.source_md5,
+            ))
+        });
+        let status = self.completed_all(&sources).await?;
+        Ok(sources.into_iter().zip(status).map(|(source, status)| KnownSource { source, status }).collect())
+    }
+}
+
+/// A table at its newest version; an empty one where it does not exist.
+pub(crate) async fn provider(handle: &TableHandle) -> Result<Arc<dyn TableProvider>> {
+    let name = handle.table.name;
+    match handle.current().await? {
+        Some(loaded) => {
+            let built = loaded.delta.table_provider().build().await;
+            Ok(Arc::new(built.map_err(|error| WarehouseError::delta(name, "open it for SQL", error))?))
+        }
+        None => {
+            let empty = MemTable::try_new(handle.table.schema(), vec![vec![]]);
+            Ok(Arc::new(empty.map_err(|error| WarehouseError::columns(name, error))?))
+        }
+    }
+}

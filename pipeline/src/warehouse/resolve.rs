@@ -1,0 +1,141 @@
+//! Which documents of a file are live, and what they and its deletions take out of the table. No I/O.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use rexdrug_schemas::SourceRef;
+
+use super::keys::{KeySet, pmid_of};
+use super::ledger::Ledger;
+use super::lookup::{FileRows, KeyRow};
+
+/// Key of one spooled document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IncomingRow {
+    pub(crate) doc_id: String,
+    pub(crate) version: i32,
+    pub(crate) record: i64,
+    /// Number of the spool file, and of the row in it.
+    pub(crate) spool: usize,
+    pub(crate) row: u64,
+}
+
+/// A source file's documents and deletions, by their keys.
+#[derive(Debug, Default)]
+pub(crate) struct Incoming {
+    pub(crate) spools: usize,
+    pub(crate) rows: Vec<IncomingRow>,
+    /// Highest deleted version of each PMID.
+    pub(crate) deletions: HashMap<i64, i32>,
+}
+
+impl Incoming {
+    /// Every document that this file can change.
+    pub(crate) fn touched(&self) -> KeySet {
+        let deleted = self.deletions.keys().map(|pmid| rexdrug_schemas::pmid_doc_id(*pmid));
+        KeySet::new(self.rows.iter().map(|row| row.doc_id.clone()).chain(deleted))
+    }
+}
+
+/// The live record of a document: source file, its md5, record number.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Owner {
+    pub(crate) file: String,
+    pub(crate) md5: String,
+    pub(crate) record: i64,
+}
+
+impl Owner {
+    pub(crate) fn new(source: &SourceRef, record: i64) -> Self {
+        Self { file: source.source_file.clone(), md5: source.source_md5.clone(), record }
+    }
+
+    pub(crate) fn is_of(&self, source: &SourceRef) -> bool {
+        self.file == source.source_file && self.md5 == source.source_md5
+    }
+}
+
+/// What a documents commit does.
+#[derive(Debug, Default)]
+pub(crate) struct Resolution {
+    /// Rows to leave out, per spool file, sorted.
+    pub(crate) superseded: Vec<Vec<u64>>,
+    /// Rows to take out, per live file, sorted.
+    pub(crate) removed: BTreeMap<String, Vec<u64>>,
+    /// Live owner of every touched document after the commit.
+    pub(crate) owners: HashMap<String, Owner>,
+    pub(crate) written: i64,
+    pub(crate) superseded_count: i64,
+    pub(crate) replaced: i64,
+    pub(crate) deletions_applied: i64,
+}
+
+/// Resolves a file against the live rows of its touched documents.
+///
+/// The greatest (version, sequence, file name, record) wins; a file issued again replaces its earlier issue.
+pub(crate) fn resolve(source: &SourceRef, incoming: &Incoming, ledger: &Ledger, live: &[FileRows]) -> Resolution {
+    let mut result = Resolution { superseded: vec![Vec::new(); incoming.spools], ..Resolution::default() };
+    let mut existing: HashMap<&str, Vec<(&FileRows, &KeyRow)>> = HashMap::new();
+    for file in live {
+        for row in &file.rows {
+            existing.entry(row.doc_id.as_str()).or_default().push((file, row));
+        }
+    }
+    let mut gone: HashSet<(&str, u64)> = HashSet::new();
+    for (doc_id, candidates) in by_document(&incoming.rows) {
+        let winner = candidates.iter().max_by_key(|row| (row.version, row.record, row.spool, row.row)).copied();
+        let olds = existing.get(doc_id).map(Vec::as_slice).unwrap_or_default();
+        let lives = winner.filter(|row| !is_deleted(row, source, incoming, ledger)).filter(|row| {
+            let key = (row.version, source.source_seq, source.source_file.as_str());
+            !olds.iter().any(|(_, old)| (old.version, old.source.source_seq, old.source.source_file.as_str()) > key)
+        });
+        for row in &candidates {
+            if lives.is_none_or(|living| !std::ptr::eq(living, *row)) {
+                if let Some(rows) = result.superseded.get_mut(row.spool) {
+                    rows.push(row.row);
+                }
+                result.superseded_count += 1;
+            }
+        }
+        if let Some(living) = lives {
+            result.written += 1;
+            result.owners.insert(doc_id.to_owned(), Owner::new(source, living.record));
+            for (file, old) in olds {
+                gone.insert((file.file.path.as_ref(), old.row));
+                result.replaced += 1;
+            }
+        }
+    }
+    for (doc_id, olds) in &existing {
+        for (file, old) in olds {
+            if gone.contains(&(file.file.path.as_ref(), old.row)) {
+                continue;
+            }
+            let deleted = pmid_of(doc_id).and_then(|pmid| incoming.deletions.get(&pmid));
+            if deleted.is_some_and(|version| old.version <= *version && old.source.source_seq <= source.source_seq) {
+                gone.insert((file.file.path.as_ref(), old.row));
+                result.deletions_applied += 1;
+            } else {
+                result.owners.insert((*doc_id).to_owned(), Owner::new(&old.source, old.record));
+            }
+        }
+    }
+    for (path, row) in gone {
+        result.removed.entry(path.to_owned()).or_default().push(row);
+    }
+    result.removed.values_mut().chain(result.superseded.iter_mut()).for_each(|rows| rows.sort_unstable());
+    result
+}
+
+fn by_document(rows: &[IncomingRow]) -> HashMap<&str, Vec<&IncomingRow>> {
+    let mut documents: HashMap<&str, Vec<&IncomingRow>> = HashMap::new();
+    for row in rows {
+        documents.entry(row.doc_id.as_str()).or_default().push(row);
+    }
+    documents
+}
+
+fn is_deleted(row: &IncomingRow, source: &SourceRef, incoming: &Incoming, ledger: &Ledger) -> bool {
+    let Some(pmid) = pmid_of(&row.doc_id) else { return false };
+    let here = incoming.deletions.get(&pmid).is_some_and(|version| row.version <= *version);
+    here || ledger.forbids(pmid, row.version, source)
+}

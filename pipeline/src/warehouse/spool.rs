@@ -1,0 +1,127 @@
+//! Local Parquet files that wait for their commit.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+use rexdrug_schemas::Table;
+
+use super::error::{Result, WarehouseError};
+use super::stats::stats_columns;
+
+/// Rows of one row group at most.
+const GROUP_ROWS: usize = 65_536;
+/// Bytes of one row group at most, so that a group of long articles is bounded too.
+const GROUP_BYTES: usize = 48 << 20;
+
+/// A finished local Parquet file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolFile {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Rows in it.
+    pub rows: u64,
+    /// Size in bytes.
+    pub bytes: u64,
+}
+
+/// How Parquet pages are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SpoolCompression {
+    /// Zstandard level 1: the default, best for text.
+    #[default]
+    Zstd,
+    /// LZ4 raw: faster, a third larger.
+    Lz4,
+}
+
+/// Writes rows of one warehouse table to a local Parquet file, ready to be uploaded as it is.
+pub struct SpoolWriter {
+    table: &'static Table,
+    path: PathBuf,
+    writer: ArrowWriter<File>,
+    rows: u64,
+}
+
+impl SpoolWriter {
+    /// Creates a uniquely named file of `table` in `folder`.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Local`] when the file cannot be created.
+    pub fn create(table: &'static Table, folder: &Path, compression: SpoolCompression) -> Result<Self> {
+        let path = folder.join(format!("{}-{}.parquet", table.name, uuid::Uuid::new_v4()));
+        let file = File::create_new(&path).map_err(|error| WarehouseError::local(&path, "create it", error))?;
+        let writer = ArrowWriter::try_new(file, table.schema(), Some(writer_properties(table, compression)))
+            .map_err(|error| WarehouseError::local(&path, "start parquet", error))?;
+        Ok(Self { table, path, writer, rows: 0 })
+    }
+
+    /// Appends rows; columns are matched by name and cast to the table's types (views to strings).
+    ///
+    /// # Errors
+    /// [`WarehouseError::Columns`] for columns that do not fit, [`WarehouseError::Local`] for a failed write.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let batch = conform(self.table.name, &self.table.schema(), batch)?;
+        self.writer.write(&batch).map_err(|error| WarehouseError::local(&self.path, "write rows", error))?;
+        self.rows += batch.num_rows() as u64;
+        Ok(())
+    }
+
+    /// Rows written so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Writes the footer.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Local`] when the footer cannot be written.
+    pub fn finish(self) -> Result<SpoolFile> {
+        let Self { path, writer, rows, .. } = self;
+        writer.close().map_err(|error| WarehouseError::local(&path, "finish parquet", error))?;
+        let bytes = std::fs::metadata(&path).map_err(|error| WarehouseError::local(&path, "stat", error))?.len();
+        Ok(SpoolFile { path, rows, bytes })
+    }
+}
+
+/// Parquet settings of a table: chunk statistics on the columns that readers skip by, none on long texts.
+pub(crate) fn writer_properties(table: &Table, compression: SpoolCompression) -> WriterProperties {
+    let compression = match compression {
+        SpoolCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()),
+        SpoolCompression::Lz4 => Compression::LZ4_RAW,
+    };
+    let mut builder = WriterProperties::builder()
+        .set_compression(compression)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .set_max_row_group_bytes(Some(GROUP_BYTES))
+        .set_statistics_enabled(EnabledStatistics::None);
+    for name in stats_columns(table.name) {
+        builder =
+            builder.set_column_statistics_enabled(ColumnPath::from(vec![(*name).to_owned()]), EnabledStatistics::Chunk);
+    }
+    builder.build()
+}
+
+/// Brings a batch to the columns, order and types of `schema`; metadata and list item names do not matter.
+pub(crate) fn conform(table: &str, schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch> {
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        let column = batch
+            .column_by_name(field.name())
+            .ok_or_else(|| WarehouseError::columns(table, format!("column `{}` is missing", field.name())))?;
+        if column.data_type() == field.data_type() {
+            columns.push(Arc::clone(column));
+        } else {
+            let cast = arrow::compute::cast(column, field.data_type())
+                .map_err(|error| WarehouseError::columns(table, format!("column `{}`: {error}", field.name())))?;
+            columns.push(cast);
+        }
+    }
+    RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| WarehouseError::columns(table, error))
+}

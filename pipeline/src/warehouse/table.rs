@@ -1,0 +1,245 @@
+//! One Delta table of the warehouse: creation, the current snapshot with its ledger, and strict commits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, Schema};
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties, TransactionError};
+use deltalake::kernel::{Action, Add, Remove, StructType, Transaction};
+use deltalake::logstore::ObjectStoreRef;
+use deltalake::operations::create::CreateBuilder;
+use deltalake::protocol::{DeltaOperation, SaveMode};
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
+use object_store::path::Path;
+use rexdrug_schemas::Table;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::error::{Result, WarehouseError};
+use super::keys::{KeyRange, KeySet};
+use super::ledger::Ledger;
+use super::location::Location;
+use super::stats::{parse_stats, stats_columns};
+use super::txnlog::{advance_ledger, read_ledger};
+
+/// Commits between two checkpoints: a reader replays at most so many JSON files.
+const CHECKPOINT_INTERVAL: &str = "25";
+
+/// A Delta table that may not exist yet.
+pub(crate) struct TableHandle {
+    pub(crate) table: &'static Table,
+    url: Url,
+    options: HashMap<String, String>,
+    state: Mutex<Option<Loaded>>,
+}
+
+/// A table at one version.
+#[derive(Clone)]
+pub(crate) struct Loaded {
+    pub(crate) delta: DeltaTable,
+    pub(crate) version: u64,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) files: Arc<Vec<TableFile>>,
+}
+
+/// One live Parquet file of a table.
+#[derive(Debug, Clone)]
+pub(crate) struct TableFile {
+    /// Path below the table's root.
+    pub(crate) path: Path,
+    pub(crate) size: u64,
+    pub(crate) rows: Option<u64>,
+    pub(crate) range: KeyRange,
+    /// Smallest and largest `source_file`.
+    pub(crate) sources: Option<(String, String)>,
+    pub(crate) remove: Remove,
+}
+
+/// How a commit ended.
+pub(crate) enum Committed {
+    /// In the log under this version.
+    Yes(u64),
+    /// Another writer was first; nothing was written.
+    Lost,
+    /// The store failed; the commit may or may not be in the log.
+    Unknown(WarehouseError),
+}
+
+impl Loaded {
+    pub(crate) fn store(&self) -> ObjectStoreRef {
+        self.delta.object_store()
+    }
+
+    /// Files that may hold one of these documents.
+    pub(crate) fn files_with(&self, keys: &KeySet) -> Vec<&TableFile> {
+        self.files.iter().filter(|file| keys.overlaps(&file.range)).collect()
+    }
+
+    /// Files that may hold rows of this source file.
+    pub(crate) fn files_of(&self, source_file: &str) -> Vec<&TableFile> {
+        let may = |file: &&TableFile| match &file.sources {
+            Some((low, high)) => low.as_str() <= source_file && source_file <= high.as_str(),
+            None => true,
+        };
+        self.files.iter().filter(may).collect()
+    }
+}
+
+impl TableHandle {
+    pub(crate) fn new(table: &'static Table, location: &Location) -> Result<Self> {
+        let url = location.table(table.name)?;
+        Ok(Self { table, url, options: location.options().clone(), state: Mutex::new(None) })
+    }
+
+    /// The newest version; none when the table does not exist.
+    pub(crate) async fn current(&self) -> Result<Option<Loaded>> {
+        let mut state = self.state.lock().await;
+        let fresh = match state.as_ref() {
+            Some(known) => Some(self.refresh(known).await?),
+            None => self.open().await?,
+        };
+        state.clone_from(&fresh);
+        Ok(fresh)
+    }
+
+    /// The newest version; the table is created first where needed.
+    pub(crate) async fn current_or_create(&self) -> Result<Loaded> {
+        if let Some(loaded) = self.current().await? {
+            return Ok(loaded);
+        }
+        let created = self.create().await;
+        match (self.current().await?, created) {
+            (Some(loaded), _) => Ok(loaded),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Err(self.failed("create it", "it is not there after its creation")),
+        }
+    }
+
+    fn failed(&self, action: &'static str, error: impl std::fmt::Display) -> WarehouseError {
+        WarehouseError::delta(self.table.name, action, error)
+    }
+
+    fn unloaded(&self) -> Result<DeltaTable> {
+        DeltaTableBuilder::from_url(self.url.clone())
+            .and_then(|builder| builder.with_storage_options(self.options.clone()).build())
+            .map_err(|error| self.failed("open its store", error))
+    }
+
+    async fn open(&self) -> Result<Option<Loaded>> {
+        let mut delta = self.unloaded()?;
+        let exists = delta.verify_deltatable_existence().await;
+        if !exists.map_err(|error| self.failed("look for its log", error))? {
+            return Ok(None);
+        }
+        delta.load().await.map_err(|error| self.failed("read its log", error))?;
+        let version = self.version_of(&delta)?;
+        let ledger = read_ledger(self.table.name, &delta.log_store(), version).await?;
+        Ok(Some(self.loaded(delta, version, Arc::new(ledger))?))
+    }
+
+    async fn refresh(&self, known: &Loaded) -> Result<Loaded> {
+        let mut delta = known.delta.clone();
+        delta.update_state().await.map_err(|error| self.failed("read its log", error))?;
+        let version = self.version_of(&delta)?;
+        if version == known.version {
+            return Ok(known.clone());
+        }
+        let mut ledger = Ledger::clone(&known.ledger);
+        let store = delta.log_store();
+        // The commits in between may be gone after a clean-up of the log; the checkpoint then has them.
+        if advance_ledger(self.table.name, &store, &mut ledger, known.version + 1, version).await.is_err() {
+            ledger = read_ledger(self.table.name, &store, version).await?;
+        }
+        self.loaded(delta, version, Arc::new(ledger))
+    }
+
+    fn version_of(&self, delta: &DeltaTable) -> Result<u64> {
+        delta.version().ok_or_else(|| self.failed("read its log", "no version was loaded"))
+    }
+
+    fn loaded(&self, delta: DeltaTable, version: u64, ledger: Arc<Ledger>) -> Result<Loaded> {
+        let snapshot = delta.snapshot().map_err(|error| self.failed("read its log", error))?;
+        let files = snapshot.log_data().into_iter().map(|view| {
+            let (rows, range, sources) = parse_stats(view.stats().as_deref());
+            let size = u64::try_from(view.size()).unwrap_or_default();
+            TableFile { path: view.object_store_path(), size, rows, range, sources, remove: view.remove_action(true) }
+        });
+        let files = Arc::new(files.collect());
+        Ok(Loaded { delta, version, ledger, files })
+    }
+
+    async fn create(&self) -> Result<()> {
+        let log_store = self.unloaded()?.log_store();
+        // A comment per column, so that `DESCRIBE` in any reader explains it.
+        let columns: Vec<Field> = self
+            .table
+            .columns()
+            .iter()
+            .map(|column| column.field().with_metadata(HashMap::from([("comment".to_owned(), column.doc.to_owned())])))
+            .collect();
+        let schema: StructType =
+            (&Schema::new(columns)).try_into_kernel().map_err(|error| self.failed("convert its schema", error))?;
+        // Without retries: a writer that loses the race for version 0 must not commit a second set of metadata.
+        let created = CreateBuilder::new()
+            .with_log_store(log_store)
+            .with_table_name(self.table.name)
+            .with_comment(self.table.doc)
+            .with_columns(schema.fields().cloned())
+            .with_configuration([
+                ("delta.dataSkippingStatsColumns", Some(stats_columns(self.table.name).join(","))),
+                ("delta.checkpointInterval", Some(CHECKPOINT_INTERVAL.to_owned())),
+            ])
+            .with_save_mode(SaveMode::ErrorIfExists)
+            .with_commit_properties(CommitProperties::default().with_max_retries(0))
+            .await;
+        created.map(|_| ()).map_err(|error| self.failed("create it", error))
+    }
+
+    /// Commits on top of exactly `base`: any other commit in between loses this one.
+    ///
+    /// So the log is a serial history: what was resolved against `base` is true when it lands.
+    pub(crate) async fn commit(
+        &self,
+        base: &Loaded,
+        adds: Vec<Add>,
+        removes: Vec<Remove>,
+        transactions: Vec<Transaction>,
+    ) -> Result<Committed> {
+        let snapshot = base.delta.snapshot().map_err(|error| self.failed("read its log", error))?;
+        let actions: Vec<Action> =
+            removes.into_iter().map(Action::Remove).chain(adds.into_iter().map(Action::Add)).collect();
+        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        let properties = CommitProperties::default().with_max_retries(0).with_application_transactions(transactions);
+        let prepared = CommitBuilder::from(properties)
+            .with_actions(actions)
+            .build(Some(snapshot), base.delta.log_store(), operation)
+            .into_prepared_commit_future()
+            .await
+            .map_err(|error| self.failed("prepare a commit", error))?;
+        let landed = match prepared.await {
+            Ok(landed) => landed,
+            Err(error) if lost(&error) => return Ok(Committed::Lost),
+            Err(error) => return Ok(Committed::Unknown(self.failed("commit", error))),
+        };
+        let version = landed.version;
+        // The rows are in: a failed checkpoint or log clean-up only makes the next reader slower.
+        if let Err(error) = landed.await {
+            tracing::warn!(table = self.table.name, version, %error, "checkpoint after the commit failed");
+        }
+        Ok(Committed::Yes(version))
+    }
+}
+
+fn lost(error: &DeltaTableError) -> bool {
+    match error {
+        DeltaTableError::VersionAlreadyExists(_) => true,
+        DeltaTableError::Transaction { source } => matches!(
+            source,
+            TransactionError::MaxCommitAttempts(_)
+                | TransactionError::CommitConflict(_)
+                | TransactionError::VersionAlreadyExists(_)
+        ),
+        _ => false,
+    }
+}

@@ -1,0 +1,187 @@
+//! Brings Parquet files into a table's store: spooled ones as they are, or without some rows; rewritten ones.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{BooleanArray, RecordBatch};
+use deltalake::kernel::Add;
+use deltalake::logstore::ObjectStoreRef;
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use object_store::buffered::BufWriter;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::async_reader::ParquetRecordBatchStreamBuilder;
+use rexdrug_schemas::Table;
+use tokio::io::AsyncWriteExt;
+
+use super::error::{Result, WarehouseError};
+use super::spool::{SpoolCompression, SpoolFile, SpoolWriter};
+use super::stats::delta_stats;
+use super::store_reader::StoreReader;
+use super::table::TableFile;
+
+/// Rows per batch while copying: small, because one article can have ten megabytes.
+const COPY_BATCH: usize = 256;
+
+/// Uploads of one commit, kept over its attempts so that a lost race costs no second upload.
+#[derive(Default)]
+pub(crate) struct Uploads {
+    made: HashMap<(String, Vec<u64>), Option<Add>>,
+    /// Bytes of rewritten remainders of existing files.
+    pub(crate) bytes_rewritten: u64,
+    /// Bytes of new files.
+    pub(crate) bytes_added: u64,
+}
+
+impl Uploads {
+    /// Uploads a spool file without the rows `dropped` (sorted); none when no row remains.
+    pub(crate) async fn spool(
+        &mut self,
+        table: &'static Table,
+        store: &ObjectStoreRef,
+        spool: &SpoolFile,
+        dropped: &[u64],
+    ) -> Result<Option<Add>> {
+        let key = (format!("spool:{}", spool.path.display()), dropped.to_vec());
+        if let Some(known) = self.made.get(&key) {
+            return Ok(known.clone());
+        }
+        let add = if dropped.len() as u64 >= spool.rows {
+            None
+        } else if dropped.is_empty() {
+            Some(upload(table, store, &spool.path).await?)
+        } else {
+            let scratch = scratch_folder()?;
+            let kept = filter_local(table, spool.path.clone(), scratch.path().to_owned(), dropped.to_vec()).await?;
+            Some(upload(table, store, &kept.path).await?)
+        };
+        self.bytes_added += add.as_ref().map_or(0, |add| u64::try_from(add.size).unwrap_or_default());
+        self.made.insert(key, add.clone());
+        Ok(add)
+    }
+
+    /// Rewrites a live file without the rows `dropped` (sorted); none when no row remains.
+    pub(crate) async fn remainder(
+        &mut self,
+        table: &'static Table,
+        store: &ObjectStoreRef,
+        file: &TableFile,
+        dropped: &[u64],
+    ) -> Result<Option<Add>> {
+        let key = (format!("store:{}", file.path), dropped.to_vec());
+        if let Some(known) = self.made.get(&key) {
+            return Ok(known.clone());
+        }
+        let scratch = scratch_folder()?;
+        let kept = filter_stored(table, store, file, scratch.path(), dropped).await?;
+        let add = if kept.rows == 0 { None } else { Some(upload(table, store, &kept.path).await?) };
+        self.bytes_rewritten += add.as_ref().map_or(0, |add| u64::try_from(add.size).unwrap_or_default());
+        self.made.insert(key, add.clone());
+        Ok(add)
+    }
+
+    /// Deletes, as well as it can, uploads that the winning attempt did not use.
+    pub(crate) async fn discard_unused(&self, store: &ObjectStoreRef, used: &[Add]) {
+        for add in self.made.values().flatten() {
+            if !used.iter().any(|other| other.path == add.path) {
+                // An orphan that stays is removed by `compact`.
+                let _ = store.delete(&object_store::path::Path::from(add.path.as_str())).await;
+            }
+        }
+    }
+}
+
+fn scratch_folder() -> Result<tempfile::TempDir> {
+    tempfile::tempdir().map_err(|error| WarehouseError::local(&std::env::temp_dir(), "create a folder", error))
+}
+
+/// Streams a local Parquet file to a unique name in the store.
+async fn upload(table: &'static Table, store: &ObjectStoreRef, path: &Path) -> Result<Add> {
+    let local = |action: &'static str| move |error: std::io::Error| WarehouseError::local(path, action, error);
+    let footer = {
+        let file = std::fs::File::open(path).map_err(local("open it"))?;
+        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+            .map_err(|error| WarehouseError::local(path, "read its footer", error))?
+    };
+    let name = format!("part-{}.parquet", uuid::Uuid::new_v4());
+    let mut source = tokio::fs::File::open(path).await.map_err(local("open it"))?;
+    let size = source.metadata().await.map_err(local("stat it"))?.len();
+    let mut target = BufWriter::new(Arc::clone(store), object_store::path::Path::from(name.as_str()));
+    let sent = match tokio::io::copy(&mut source, &mut target).await {
+        Ok(_) => target.shutdown().await,
+        Err(error) => {
+            let _ = target.abort().await;
+            Err(error)
+        }
+    };
+    sent.map_err(|error| WarehouseError::delta(table.name, "upload a file", error))?;
+    Ok(Add {
+        path: name,
+        size: i64::try_from(size).unwrap_or(i64::MAX),
+        modification_time: chrono::Utc::now().timestamp_millis(),
+        data_change: true,
+        stats: Some(delta_stats(table.name, footer.metadata())),
+        partition_values: HashMap::new(),
+        tags: None,
+        deletion_vector: None,
+        base_row_id: None,
+        default_row_commit_version: None,
+        clustering_provider: None,
+    })
+}
+
+async fn filter_local(table: &'static Table, source: PathBuf, folder: PathBuf, dropped: Vec<u64>) -> Result<SpoolFile> {
+    let shown = source.clone();
+    let work = move || {
+        let failed = |error: &dyn std::fmt::Display| WarehouseError::local(&source, "read it", error);
+        let file = std::fs::File::open(&source).map_err(|error| failed(&error))?;
+        let batches = ParquetRecordBatchReaderBuilder::try_new(file)
+            .and_then(|builder| builder.with_batch_size(COPY_BATCH).build())
+            .map_err(|error| failed(&error))?;
+        let mut writer = SpoolWriter::create(table, &folder, SpoolCompression::default())?;
+        let mut row = 0;
+        for batch in batches {
+            let batch = batch.map_err(|error| failed(&error))?;
+            writer.write(&without(table, &batch, row, &dropped)?)?;
+            row += batch.num_rows() as u64;
+        }
+        writer.finish()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|error| WarehouseError::local(&shown, "filter it", error))?
+}
+
+async fn filter_stored(
+    table: &'static Table,
+    store: &ObjectStoreRef,
+    file: &TableFile,
+    folder: &Path,
+    dropped: &[u64],
+) -> Result<SpoolFile> {
+    let failed = |error: &dyn std::fmt::Display| {
+        WarehouseError::parquet(&format!("{}/{}", table.name, file.path), "read it", error)
+    };
+    let reader = StoreReader::new(store, &file.path, file.size);
+    let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| failed(&error))?;
+    let mut batches = builder.with_batch_size(COPY_BATCH).build().map_err(|error| failed(&error))?;
+    let mut writer = SpoolWriter::create(table, folder, SpoolCompression::default())?;
+    let mut row = 0;
+    while let Some(batch) = batches.try_next().await.map_err(|error| failed(&error))? {
+        writer.write(&without(table, &batch, row, dropped)?)?;
+        row += batch.num_rows() as u64;
+    }
+    writer.finish()
+}
+
+/// The batch whose first row is row `first` of its file, without the rows `dropped`.
+fn without(table: &Table, batch: &RecordBatch, first: u64, dropped: &[u64]) -> Result<RecordBatch> {
+    let rows = batch.num_rows() as u64;
+    let from = dropped.partition_point(|row| *row < first);
+    let to = dropped.partition_point(|row| *row < first + rows);
+    let gone = dropped.get(from..to).unwrap_or_default();
+    if gone.is_empty() {
+        return Ok(batch.clone());
+    }
+    let mask: BooleanArray = (first..first + rows).map(|row| Some(gone.binary_search(&row).is_err())).collect();
+    arrow::compute::filter_record_batch(batch, &mask).map_err(|error| WarehouseError::columns(table.name, error))
+}
