@@ -87,10 +87,10 @@ pub(crate) fn encode(contents: &Contents) -> Result<Vec<u8>, LexiconError> {
     w.count("edge slots", automaton.keys.len())?;
     automaton.keys.iter().for_each(|key| w.0.extend_from_slice(&key.to_le_bytes()));
     automaton.targets.iter().for_each(|target| w.number(*target));
-    for bits in [&automaton.first, &automaton.pairs] {
-        w.count("bitmap words", bits.len())?;
-        bits.iter().for_each(|word| w.0.extend_from_slice(&word.to_le_bytes()));
-    }
+    w.count("blocks of first atoms", automaton.first.len())?;
+    automaton.first.iter().flatten().for_each(|word| w.0.extend_from_slice(&word.to_le_bytes()));
+    w.count("bitmap of pairs", automaton.pairs.len())?;
+    automaton.pairs.iter().for_each(|word| w.0.extend_from_slice(&word.to_le_bytes()));
 
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&FORMAT_VERSION.to_le_bytes());
@@ -197,8 +197,8 @@ fn decode_tables(mut r: Reader<'_>) -> Result<Contents, LexiconError> {
     let slots = r.count("edge slots", 12)?;
     let keys = r.longs("edge keys", slots)?;
     let targets = r.numbers("edge targets", slots)?;
-    let words = r.count("bitmap of first atoms", 8)?;
-    let first = r.longs("bitmap of first atoms", words)?;
+    let blocks = r.count("blocks of first atoms", 16)?;
+    let first = r.longs("blocks of first atoms", blocks * 2)?.as_chunks::<2>().0.to_vec();
     let words = r.count("bitmap of pairs", 8)?;
     let pairs = r.longs("bitmap of pairs", words)?;
     if !r.rest.is_empty() {

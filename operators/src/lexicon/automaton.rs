@@ -72,9 +72,9 @@ pub(crate) struct Automaton {
     /// Edge keys, 0 for an empty slot; the length is a power of two.
     pub(crate) keys: Vec<u64>,
     pub(crate) targets: Vec<u32>,
-    /// Two bits per slot, over the top bits of first-atom hashes: a term starts so; a term is no more than this atom. The
-    /// length is a power of two.
-    pub(crate) first: Vec<u64>,
+    /// A blocked Bloom filter of first atoms: word pairs (a term starts so; a term is no more than this atom) chosen by the
+    /// top bits of the hash, two bits of each word by further ones. The number of pairs is a power of two.
+    pub(crate) first: Vec<[u64; 2]>,
     /// One bit per slot, over the top bits of the hash of the first two atoms and their gap.
     pub(crate) pairs: Vec<u64>,
 }
@@ -99,19 +99,21 @@ pub(crate) enum Start {
 
 impl Automaton {
     pub(crate) fn shifts(&self) -> Shifts {
-        let shift = |words: &[u64], slots_per_word: u32| 64 - slots_per_word - words.len().max(1).trailing_zeros();
-        Shifts { first: shift(&self.first, 5), pairs: shift(&self.pairs, 6) }
+        let bits = |len: usize| len.max(1).trailing_zeros();
+        Shifts { first: 64 - bits(self.first.len()), pairs: 64 - 6 - bits(self.pairs.len()) }
     }
 
     /// Whether a term may start with the atom of this hash.
     #[inline(always)]
     pub(crate) fn start(&self, hash: u64, shifts: Shifts) -> Start {
-        let slot = hash >> shifts.first;
-        let word = self.first.get((slot >> 5) as usize).copied().unwrap_or_default();
-        match (word >> (2 * (slot & 31))) & 3 {
-            0 => Start::Never,
-            1 => Start::GoesOn,
-            _ => Start::MayEnd,
+        let [starts, ends] = self.first.get(block_of(hash, shifts.first)).copied().unwrap_or_default();
+        let mask = bits_of(hash);
+        if starts & mask != mask {
+            Start::Never
+        } else if ends & mask != mask {
+            Start::GoesOn
+        } else {
+            Start::MayEnd
         }
     }
 
@@ -151,10 +153,23 @@ impl Automaton {
             && self.keys.len().is_power_of_two()
             && self.targets.len() == self.keys.len()
             && self.keys.contains(&0)
-            && [&self.first, &self.pairs].iter().all(|bits| bits.len().is_power_of_two() && bits.len() <= 1 << 20)
+            && [self.first.len(), self.pairs.len()]
+                .iter()
+                .all(|len| len.is_power_of_two() && (2..=1 << 20).contains(len))
             && self.targets.iter().all(|&target| (target as usize) < nodes)
             && self.accepts.iter().all(|&term| term == NO_TERM || (term as usize) < terms)
     }
+}
+
+#[inline(always)]
+fn block_of(hash: u64, shift: u32) -> usize {
+    (hash >> shift) as usize
+}
+
+/// Two bits of a word, from bits of the hash that no block number uses.
+#[inline(always)]
+fn bits_of(hash: u64) -> u64 {
+    1 << ((hash >> 38) & 63) | 1 << ((hash >> 32) & 63)
 }
 
 #[inline]
@@ -268,22 +283,22 @@ fn tables(draft: Draft) -> Automaton {
             (*free, *to) = (*key, *target);
         }
     }
-    // 16 slots per item keep false alarms near 6 %; the limits keep both bitmaps in the second-level cache.
-    let words =
-        |items: usize, slots_per_word: usize| (items * 16 / slots_per_word).next_power_of_two().clamp(64, 1 << 14);
+    // Sizes that keep false alarms near 2 % (first atoms) and 6 % (pairs); the limits keep both in the second-level cache.
+    let blocks = (draft.first.len() / 5).next_power_of_two().clamp(64, 1 << 13);
+    let words = (draft.pairs.len() / 4).next_power_of_two().clamp(64, 1 << 14);
     let mut automaton = Automaton {
         seed: draft.seed,
         accepts: draft.accepts,
         keys,
         targets,
-        first: vec![0; words(draft.first.len(), 32)],
-        pairs: vec![0; words(draft.pairs.len(), 64)],
+        first: vec![[0; 2]; blocks],
+        pairs: vec![0; words],
     };
     let shifts = automaton.shifts();
     for (hash, is_term) in draft.first {
-        let slot = hash >> shifts.first;
-        if let Some(word) = automaton.first.get_mut((slot >> 5) as usize) {
-            *word |= (1 + 2 * u64::from(is_term)) << (2 * (slot & 31));
+        if let Some([starts, ends]) = automaton.first.get_mut(block_of(hash, shifts.first)) {
+            *starts |= bits_of(hash);
+            *ends |= if is_term { bits_of(hash) } else { 0 };
         }
     }
     for key in draft.pairs {

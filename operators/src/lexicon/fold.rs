@@ -229,12 +229,15 @@ fn fold_char(c: char) -> Folded {
     if !c.is_alphabetic() {
         return if c.is_whitespace() { Folded::Neutral } else { Folded::Punctuation };
     }
+    let mut lower = c.to_lowercase();
+    if let (Some(lowered), None) = (lower.next(), lower.next())
+        && lowered != c
+    {
+        return fold_char(lowered);
+    }
     let mut lowered = String::new();
     lowered.extend(c.to_lowercase().take(3));
-    if lowered.len() > 12 {
-        return Folded::Punctuation;
-    }
-    ascii_letters(&lowered)
+    if lowered.len() > 12 { Folded::Punctuation } else { ascii_letters(&lowered) }
 }
 
 fn fullwidth(index: usize) -> &'static str {

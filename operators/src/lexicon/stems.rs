@@ -8,6 +8,9 @@ pub(crate) struct StemTable {
     pub(crate) stems: Vec<Stem>,
     suffixes: Vec<u64>,
     prefixes: Vec<u64>,
+    /// Key of the three letters and number of each suffix stem, sorted; then the same for prefixes.
+    by_suffix: Vec<(usize, usize)>,
+    by_prefix: Vec<(usize, usize)>,
     min_length: usize,
 }
 
@@ -15,6 +18,14 @@ pub(crate) struct StemTable {
 fn key(letters: &[u8]) -> Option<usize> {
     let &[a, b, c] = letters else { return None };
     Some(usize::from(a & 31) << 10 | usize::from(b & 31) << 5 | usize::from(c & 31))
+}
+
+fn first_key(word: &[u8]) -> Option<usize> {
+    word.first_chunk::<3>().and_then(|chunk| key(chunk))
+}
+
+fn last_key(word: &[u8]) -> Option<usize> {
+    word.last_chunk::<3>().and_then(|chunk| key(chunk))
 }
 
 fn set(bitmap: &mut [u64], key: Option<usize>) {
@@ -31,16 +42,20 @@ fn has(bitmap: &[u64], key: Option<usize>) -> bool {
 impl StemTable {
     pub(crate) fn new(stems: Vec<Stem>) -> Self {
         let (mut suffixes, mut prefixes) = (vec![0u64; 512], vec![0u64; 512]);
-        for stem in &stems {
-            let letters = stem.letters.as_bytes();
-            if stem.is_prefix {
-                set(&mut prefixes, letters.first_chunk::<3>().and_then(|chunk| key(chunk)));
+        let (mut by_suffix, mut by_prefix) = (Vec::new(), Vec::new());
+        for (number, stem) in stems.iter().enumerate() {
+            let (bitmap, list, key) = if stem.is_prefix {
+                (&mut prefixes, &mut by_prefix, first_key(stem.letters.as_bytes()))
             } else {
-                set(&mut suffixes, letters.last_chunk::<3>().and_then(|chunk| key(chunk)));
-            }
+                (&mut suffixes, &mut by_suffix, last_key(stem.letters.as_bytes()))
+            };
+            set(bitmap, key);
+            list.extend(key.map(|key| (key, number)));
         }
+        by_suffix.sort_unstable();
+        by_prefix.sort_unstable();
         let min_length = stems.iter().map(|stem| usize::from(stem.min_length)).min().unwrap_or(usize::MAX).max(4);
-        Self { stems, suffixes, prefixes, min_length }
+        Self { stems, suffixes, prefixes, by_suffix, by_prefix, min_length }
     }
 
     /// The stem of a word of ASCII letters: in lower case but for a first capital, long enough, and no exception.
@@ -49,30 +64,31 @@ impl StemTable {
         if word.len() < self.min_length {
             return None;
         }
-        let last = word.last_chunk::<3>().and_then(|chunk| key(chunk));
-        let first = word.first_chunk::<3>().and_then(|chunk| key(chunk));
-        if !has(&self.suffixes, last) && !has(&self.prefixes, first) {
+        let (last, first) = (last_key(word), first_key(word));
+        let has_suffix = has(&self.suffixes, last);
+        if !has_suffix && !has(&self.prefixes, first) {
             return None;
         }
-        self.confirm(word)
+        let suffix = if has_suffix { self.confirm(word, &self.by_suffix, last?) } else { None };
+        suffix.or_else(|| self.confirm(word, &self.by_prefix, first?))
     }
 
-    #[inline(never)]
-    fn confirm(&self, word: &[u8]) -> Option<usize> {
-        if !word.iter().skip(1).all(u8::is_ascii_lowercase) || !word.iter().all(u8::is_ascii_alphabetic) {
-            return None;
-        }
-        self.stems.iter().position(|stem| {
-            let letters = stem.letters.as_bytes();
-            let at = if stem.is_prefix { 0 } else { word.len().wrapping_sub(letters.len()) };
-            let part = word.get(at..at.wrapping_add(letters.len()));
-            word.len() >= usize::from(stem.min_length)
-                && part.is_some_and(|part| part.eq_ignore_ascii_case(letters))
-                && !self.is_exception(stem, word)
-        })
+    fn confirm(&self, word: &[u8], list: &[(usize, usize)], key: usize) -> Option<usize> {
+        let from = list.partition_point(|(found, _)| *found < key);
+        let candidates = list.get(from..).unwrap_or_default().iter().take_while(|(found, _)| *found == key);
+        candidates
+            .map(|(_, number)| *number)
+            .find(|number| self.stems.get(*number).is_some_and(|stem| fits(stem, word)))
     }
+}
 
-    fn is_exception(&self, stem: &Stem, word: &[u8]) -> bool {
-        stem.exceptions.iter().any(|exception| exception.as_bytes().eq_ignore_ascii_case(word))
-    }
+fn fits(stem: &Stem, word: &[u8]) -> bool {
+    let letters = stem.letters.as_bytes();
+    let at = if stem.is_prefix { 0 } else { word.len().wrapping_sub(letters.len()) };
+    let part = word.get(at..at.wrapping_add(letters.len()));
+    word.len() >= usize::from(stem.min_length)
+        && part.is_some_and(|part| part.eq_ignore_ascii_case(letters))
+        && word.iter().all(u8::is_ascii_alphabetic)
+        && word.iter().skip(1).all(u8::is_ascii_lowercase)
+        && !stem.exceptions.iter().any(|exception| exception.as_bytes().eq_ignore_ascii_case(word))
 }

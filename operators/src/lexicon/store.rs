@@ -54,6 +54,11 @@ impl Lexicon {
         &self.report
     }
 
+    /// Canonical forms of all terms and the entry of each, sorted by form.
+    pub fn term_forms(&self) -> impl Iterator<Item = (&str, EntryId)> + '_ {
+        self.terms.iter().map(|term| (term.canonical.as_str(), term.entry))
+    }
+
     /// Entry ids, in order.
     pub fn entry_ids(&self) -> impl Iterator<Item = EntryId> + '_ {
         (0..self.entries.len() as u32).map(EntryId)
