@@ -1,10 +1,11 @@
 //! The trie of terms over atoms, as one open-addressing table of edges.
 //!
 //! A term can only start at the start of a word, so the scan asks one question per word: does any term start with this
-//! atom? A bitmap over atom hashes says no to nearly all words; what is left walks the trie, one probe per atom. Measured
-//! against a double-array Aho-Corasick over the same folded text this is several times faster (it touches one cache
-//! line per word instead of one per byte, and needs no folded copy of the text), see `tests/differential.rs` for the
-//! proof that both find the same.
+//! atom? A filter over atom hashes says no to most words; what is left walks the trie, one probe per atom. Measured with
+//! 14,000 to 62,000 terms, the whole matcher is 1.6 to 2.5 times as fast as a bare double-array Aho-Corasick
+//! (`daachorse`, leftmost-longest) over a lower-cased copy of the text: it touches a cache line or two per word instead of
+//! one per byte, starts nowhere but at words, and needs no folded copy with its map of offsets.
+//! `tests/differential.rs` holds it to the same answers.
 //!
 //! Edges are keyed by 64-bit hashes only; the matcher compares the folded surface with the term before it reports it.
 
