@@ -55,10 +55,6 @@ impl KeySet {
         self.ids.contains(doc_id)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
     /// False only when no row of that range can have one of these ids.
     pub(crate) fn overlaps(&self, range: &KeyRange) -> bool {
         let pmids = !range.no_pmid

@@ -64,9 +64,10 @@ pub(crate) async fn find_rows(
     files: Vec<&TableFile>,
     wanted: Wanted<'_>,
 ) -> Result<Vec<FileRows>> {
+    let files: Vec<TableFile> = files.into_iter().cloned().collect();
     let reads = files.into_iter().map(|file| async move {
-        let rows = rows_of_file(table, store, file, wanted).await?;
-        Ok::<_, WarehouseError>((!rows.is_empty()).then(|| FileRows { file: file.clone(), rows }))
+        let rows = rows_of_file(table, store, &file, wanted).await?;
+        Ok::<_, WarehouseError>((!rows.is_empty()).then_some(FileRows { file, rows }))
     });
     let found: Vec<Option<FileRows>> = futures::stream::iter(reads).buffered(CONCURRENCY).try_collect().await?;
     Ok(found.into_iter().flatten().collect())

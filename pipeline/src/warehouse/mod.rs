@@ -25,6 +25,10 @@ mod store_reader;
 mod table;
 mod txnlog;
 mod upload;
+mod verify;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,6 +44,7 @@ pub use location::{Location, redact};
 pub use register::KnownSource;
 pub use run_row::{CommitCounts, RunDraft};
 pub use spool::{SpoolCompression, SpoolFile, SpoolWriter};
+pub use verify::{Finding, Severity, VerifyOptions, verify};
 
 use table::TableHandle;
 

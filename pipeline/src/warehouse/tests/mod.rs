@@ -1,0 +1,8 @@
+//! Tests of the warehouse on temporary folders (and on S3, through [`scenario`]).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod concurrency;
+mod faults;
+mod files;
+mod property;
+pub(crate) mod scenario;

@@ -1,0 +1,61 @@
+//! Every live file is in the store, whole, with as many rows as the log says.
+
+use std::collections::HashSet;
+
+use object_store::ObjectStoreExt;
+use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+
+use super::super::Warehouse;
+use super::super::error::{Result, WarehouseError};
+use super::super::store_reader::StoreReader;
+use super::Findings;
+
+/// Names of the tables whose files can all be read.
+pub(super) async fn check(warehouse: &Warehouse, findings: &mut Findings) -> Result<HashSet<&'static str>> {
+    let mut readable = HashSet::new();
+    for handle in warehouse.handles() {
+        let name = handle.table.name;
+        let mut sound = true;
+        let Some(loaded) = handle.current().await? else {
+            readable.insert(name);
+            continue;
+        };
+        let store = loaded.store();
+        for file in loaded.files.iter() {
+            let place = file.path.to_string();
+            match store.head(&file.path).await {
+                Err(object_store::Error::NotFound { .. }) => {
+                    findings.broken("missing_file", name, place, format!("a file of {} bytes", file.size), "no file");
+                    sound = false;
+                    continue;
+                }
+                Err(error) => return Err(WarehouseError::delta(name, "look for a file", error)),
+                Ok(meta) if meta.size != file.size => {
+                    let (expected, got) = (format!("{} bytes", file.size), format!("{} bytes", meta.size));
+                    findings.broken("file_size", name, place, expected, got);
+                    sound = false;
+                    continue;
+                }
+                Ok(_) => {}
+            }
+            let mut reader = StoreReader::new(&store, &file.path, file.size);
+            match ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new()).await {
+                Err(error) => {
+                    let got = super::super::redact(&error.to_string());
+                    findings.broken("unreadable_file", name, place, "a parquet file", got);
+                    sound = false;
+                }
+                Ok(footer) => {
+                    let rows = u64::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();
+                    if let Some(expected) = file.rows.filter(|expected| *expected != rows) {
+                        findings.broken("file_rows", name, place, format!("{expected} rows"), format!("{rows} rows"));
+                    }
+                }
+            }
+        }
+        if sound {
+            readable.insert(name);
+        }
+    }
+    Ok(readable)
+}
