@@ -45,3 +45,60 @@ pub fn tables_markdown() -> String {
     }
     page
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use std::path::{Path, PathBuf};
+
+    use crate::{CANDIDATES, SCHEMA_VERSION, SENTENCES, Table, tables_markdown, warehouse_tables};
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    }
+
+    /// Compares `content` with the file; with `REXDRUG_BLESS=1` writes the file instead.
+    fn check(path: &Path, content: &str) {
+        if std::env::var_os("REXDRUG_BLESS").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, content).unwrap();
+        }
+        let found = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(found == content, "{} is not current; run `make generate`", path.display());
+    }
+
+    #[test]
+    fn generated_table_reference_is_current() {
+        check(&root().join("docs/reference/tables.md"), &tables_markdown());
+    }
+
+    /// A changed golden file is a new layout: raise `SCHEMA_VERSION` and say in the changelog how old tables are read.
+    #[test]
+    fn generated_golden_schemas_are_current() {
+        let folder = root().join(format!("schemas/golden/v{SCHEMA_VERSION}"));
+        let between: [&Table; 2] = [&SENTENCES, &CANDIDATES];
+        for table in warehouse_tables().into_iter().chain(between) {
+            let fields: Vec<serde_json::Value> = table
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| {
+                    let kind = field.data_type().to_string();
+                    serde_json::json!({ "name": field.name(), "type": kind, "nullable": field.is_nullable() })
+                })
+                .collect();
+            let golden = serde_json::to_string_pretty(&fields).unwrap() + "\n";
+            check(&folder.join(format!("{}.json", table.name)), &golden);
+        }
+    }
+
+    #[test]
+    fn every_column_is_documented() {
+        for table in warehouse_tables() {
+            for column in table.columns() {
+                assert!(column.doc.ends_with('.'), "{}.{}", table.name, column.name);
+            }
+        }
+    }
+}

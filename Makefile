@@ -1,0 +1,63 @@
+# rexdrug: `make help` lists what there is.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+CACHE ?= $(HOME)/.cache/rexdrug
+ORT_VERSION := 1.31.1
+ORT_DIR := .onnxruntime
+ORT_LIB := $(ORT_DIR)/lib/libonnxruntime.so.$(ORT_VERSION)
+READERS := $(CACHE)/readers-$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
+WAREHOUSE ?= warehouse/demo
+REXDRUG := cargo run -q -p rexdrug --
+
+.PHONY: help setup demo test check build bench generate readers train clean-demo
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+$(ORT_LIB):
+	mkdir -p $(ORT_DIR)/wheel $(ORT_DIR)/lib
+	python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: -d $(ORT_DIR)/wheel onnxruntime==$(ORT_VERSION)
+	python3 -c 'import glob, shutil, zipfile; \
+	wheel = zipfile.ZipFile(glob.glob("$(ORT_DIR)/wheel/onnxruntime-$(ORT_VERSION)-*.whl")[0]); \
+	name = next(n for n in wheel.namelist() if n.startswith("onnxruntime/capi/libonnxruntime.so.")); \
+	shutil.copyfileobj(wheel.open(name), open("$(ORT_LIB).part", "wb"))'
+	mv $(ORT_LIB).part $(ORT_LIB)
+	rm -rf $(ORT_DIR)/wheel
+
+setup: $(ORT_LIB) ## Fetch ONNX Runtime's library into .onnxruntime/ (from its PyPI wheel)
+
+demo: setup clean-demo ## Build, run over the bundled sample, print the combinations
+	@$(REXDRUG) run data/sample --warehouse $(WAREHOUSE)
+
+clean-demo:
+	@rm -rf $(WAREHOUSE)
+
+$(READERS)/ready: tests/python/requirements.txt
+	python3 -m venv $(READERS)
+	$(READERS)/bin/pip install -q --disable-pip-version-check -r tests/python/requirements.txt
+	touch $@
+
+readers: $(READERS)/ready
+
+test: setup readers ## Run all tests (those that use ../shared skip with a message where it is not there)
+	REXDRUG_TEST_PYTHON=$(READERS)/bin/python cargo test -q --workspace
+
+check: ## Format, lints, generated reference
+	cargo fmt --all --check
+	cargo clippy -q --workspace --all-targets -- -D warnings
+	cargo test -q -p rexdrug-schemas generated
+
+generate: ## Write docs/reference, the schema golden files and the compiled seed lexicon anew
+	REXDRUG_BLESS=1 cargo test -q -p rexdrug-schemas generated
+	cargo run -q -p rexdrug -- lexicon build --seed data/lexicon --output data/lexicon/seed.lexicon
+
+build: setup ## Optimised binary: target/release/rexdrug
+	cargo build --release -p rexdrug
+
+bench: setup ## Measure (release profile); prints ratios against the floors in the same run
+	cargo bench -q -p rexdrug-tests
+
+train: ## Train the default model (see training/README.md)
+	$(MAKE) -C training train

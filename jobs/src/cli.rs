@@ -1,0 +1,99 @@
+//! The command line: options shared by all verbs, and dispatch.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Settings;
+use crate::{logging, verbs};
+
+/// Find n-ary drug combinations in PubMed and PMC.
+#[derive(Debug, Parser)]
+#[command(name = "rexdrug", version, about, max_term_width = 110)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Options of every verb. Each can also stand in the config file; environment beats file, flag beats environment.
+#[derive(Debug, Clone, Args)]
+pub struct Global {
+    /// Root of the warehouse: a folder or s3://bucket/prefix [default: ./warehouse]
+    #[arg(long, global = true, env = "REXDRUG_WAREHOUSE", value_name = "URI")]
+    pub warehouse: Option<String>,
+    /// Config file [default: ./rexdrug.toml when it is there]
+    #[arg(long, global = true, env = "REXDRUG_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Model folder [default: data/models/rexdrug-mini beside the working folder or the binary]
+    #[arg(long, global = true, env = "REXDRUG_MODEL", value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// Compiled lexicon [default: the seed lexicon in the binary]
+    #[arg(long, global = true, env = "REXDRUG_LEXICON", value_name = "FILE")]
+    pub lexicon: Option<PathBuf>,
+    /// Device that must run the model: cpu, cuda or cuda:N; anything else than this device is an error [default: cpu]
+    #[arg(long, global = true, env = "REXDRUG_DEVICE", value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Threads for parsing, matching and the model [default: all cores]
+    #[arg(long, global = true, env = "REXDRUG_THREADS", value_name = "N")]
+    pub threads: Option<usize>,
+    /// Log lines as text or as JSON
+    #[arg(long, global = true, env = "REXDRUG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// Machine-readable result on standard output
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Form of the log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Read files, extract combinations, commit: the main job
+    Run(verbs::run::RunArgs),
+    /// Show sentences, drugs and combinations of a text
+    Try(verbs::try_text::TryArgs),
+    /// Read files into `documents` without extracting
+    Ingest(verbs::run::RunArgs),
+    /// Extract again what the warehouse holds, with the given model and lexicon
+    Extract(verbs::extract::ExtractArgs),
+    /// Ask SQL over the warehouse or over local files
+    Sql(verbs::sql::SqlArgs),
+    /// Compile and inspect lexicons
+    Lexicon(verbs::lexicon::LexiconArgs),
+    /// Inspect and verify model folders
+    Model(verbs::model::ModelArgs),
+    /// Recompute the invariants over a warehouse and say what is broken
+    Verify(verbs::verify::VerifyArgs),
+}
+
+impl Cli {
+    /// Runs the verb.
+    ///
+    /// # Errors
+    /// What kept the verb from doing its work; the process exits 2.
+    pub async fn run(self) -> Result<ExitCode> {
+        logging::start(self.global.log_format);
+        let settings = Settings::load(&self.global)?;
+        match self.verb {
+            Verb::Run(args) => verbs::run::run(args, &settings, true).await,
+            Verb::Try(args) => verbs::try_text::run(args, &settings).await,
+            Verb::Ingest(args) => verbs::run::run(args, &settings, false).await,
+            Verb::Extract(args) => verbs::extract::run(args, &settings).await,
+            Verb::Sql(args) => verbs::sql::run(args, &settings).await,
+            Verb::Lexicon(args) => verbs::lexicon::run(args, &settings),
+            Verb::Model(args) => verbs::model::run(args, &settings),
+            Verb::Verify(args) => verbs::verify::run(args, &settings).await,
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Settings: defaults, config file, environment, command line; later wins.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+
+use crate::cli::Global;
+
+/// The config file that is read when none is named.
+const DEFAULT_FILE: &str = "rexdrug.toml";
+
+/// The config file. Unknown keys are errors, so that a typo does not pass for a setting.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ConfigFile {
+    /// Root of the warehouse.
+    warehouse: Option<String>,
+    /// Model folder.
+    model: Option<PathBuf>,
+    /// Compiled lexicon.
+    lexicon: Option<PathBuf>,
+    /// cpu, cuda, cuda:N.
+    device: Option<String>,
+    /// Threads for parsing, matching and the model.
+    threads: Option<usize>,
+    /// Least confidence of a committed combination, 0 to 1.
+    min_confidence: Option<f32>,
+    /// Largest share of refused records before `run` exits 1.
+    max_quarantine: Option<f64>,
+    /// Files read ahead of extraction.
+    prefetch: Option<usize>,
+    /// Folder for spool files.
+    spool: Option<PathBuf>,
+}
+
+/// The resolved settings.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Root of the warehouse.
+    pub warehouse: String,
+    /// Whether the warehouse was named, or is the default.
+    pub warehouse_named: bool,
+    /// Model folder, where one was named.
+    pub model: Option<PathBuf>,
+    /// Compiled lexicon, where one was named.
+    pub lexicon: Option<PathBuf>,
+    /// Device as given.
+    pub device: String,
+    /// Threads.
+    pub threads: usize,
+    /// Least confidence of a committed combination; none leaves it to the model.
+    pub min_confidence: Option<f32>,
+    /// Largest share of refused records before `run` exits 1.
+    pub max_quarantine: f64,
+    /// Files read ahead of extraction.
+    pub prefetch: usize,
+    /// Folder for spool files.
+    pub spool: Option<PathBuf>,
+    /// Machine-readable results.
+    pub json: bool,
+}
+
+impl Settings {
+    /// Reads the config file, if any, under the flags and environment in `global`.
+    ///
+    /// # Errors
+    /// When a named file cannot be read, or a key or value in it is unknown.
+    pub fn load(global: &Global) -> Result<Self> {
+        let file = match &global.config {
+            Some(path) => read(path)?,
+            None if Path::new(DEFAULT_FILE).is_file() => read(Path::new(DEFAULT_FILE))?,
+            None => ConfigFile::default(),
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let warehouse = global.warehouse.clone().or(file.warehouse);
+        Ok(Self {
+            warehouse_named: warehouse.is_some(),
+            warehouse: warehouse.unwrap_or_else(|| "./warehouse".to_owned()),
+            model: global.model.clone().or(file.model),
+            lexicon: global.lexicon.clone().or(file.lexicon),
+            device: global.device.clone().or(file.device).unwrap_or_else(|| "cpu".to_owned()),
+            threads: global.threads.or(file.threads).unwrap_or(cores).max(1),
+            min_confidence: file.min_confidence,
+            max_quarantine: file.max_quarantine.unwrap_or(0.05),
+            prefetch: file.prefetch.unwrap_or(2).max(1),
+            spool: file.spool,
+            json: global.json,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<ConfigFile> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read config file {}; name another with --config", path.display()))?;
+    toml::from_str(&text).with_context(|| format!("config file {} does not fit", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_typo_in_the_config_file_is_an_error_that_names_the_key() {
+        let message = toml::from_str::<ConfigFile>("warehose = \"x\"").unwrap_err().to_string();
+        assert!(message.contains("warehose") && message.contains("warehouse"), "{message}");
+        assert_eq!(toml::from_str::<ConfigFile>("threads = 3").unwrap().threads, Some(3));
+    }
+}

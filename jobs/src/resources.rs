@@ -1,0 +1,88 @@
+//! Finding and loading what the operators need: lexicon, model, ONNX Runtime.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use rexdrug_operators::backend::Device;
+use rexdrug_operators::extract::{ExtractEngine, ExtractOptions, RunFields};
+use rexdrug_operators::lexicon::Lexicon;
+use rexdrug_operators::{OperatorResources, PrefilterOptions};
+use rexdrug_pipeline::run::ExtractSettings;
+
+use crate::config::Settings;
+
+/// The seed lexicon, compiled by `make generate`.
+const SEED_LEXICON: &[u8] = include_bytes!("../../data/lexicon/seed.lexicon");
+
+/// The default model, relative to the working folder or a folder above the binary.
+const DEFAULT_MODEL: &str = "data/models/rexdrug-mini";
+
+/// The lexicon named in the settings, else the seed lexicon that the binary carries.
+///
+/// # Errors
+/// When the file cannot be read or does not match its hash.
+pub fn lexicon(settings: &Settings) -> Result<Arc<Lexicon>> {
+    let lexicon = match &settings.lexicon {
+        Some(path) => Lexicon::load(path).with_context(|| format!("lexicon {} cannot be used", path.display()))?,
+        None => Lexicon::from_bytes(SEED_LEXICON).context("the seed lexicon in this binary is damaged; build it again")?,
+    };
+    Ok(Arc::new(lexicon))
+}
+
+/// Folder of the model: the one named in the settings, else the default one.
+///
+/// # Errors
+/// When there is none.
+pub fn model_folder(settings: &Settings) -> Result<PathBuf> {
+    if let Some(folder) = &settings.model {
+        return Ok(folder.clone());
+    }
+    let beside_binary = std::env::current_exe().ok();
+    let above = beside_binary.iter().flat_map(|binary| binary.ancestors().skip(1)).map(Path::to_owned);
+    std::iter::once(PathBuf::from("."))
+        .chain(above)
+        .map(|root| root.join(DEFAULT_MODEL))
+        .find(|folder| folder.join("rexdrug.json").is_file())
+        .map_or_else(
+            || bail!("no model: expected the folder {DEFAULT_MODEL} in the working folder or above the binary; name one with --model"),
+            Ok,
+        )
+}
+
+/// Everything that extraction needs, loaded.
+pub struct Extraction {
+    /// Lexicon and engine.
+    pub resources: OperatorResources,
+    /// What the plan and the `runs` table say of them.
+    pub settings: ExtractSettings,
+}
+
+/// Loads lexicon and model; the model answers a probe on the device asked for, or this fails.
+///
+/// # Errors
+/// What is missing or refused, and what to do.
+pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extraction> {
+    let lexicon = lexicon(settings)?;
+    let device: Device = settings.device.parse()?;
+    let model_uri = match &settings.model {
+        Some(model) if model.to_string_lossy().starts_with("scripted:") => model.to_string_lossy().into_owned(),
+        _ => model_folder(settings)?.to_string_lossy().into_owned(),
+    };
+    let wanted = ExtractOptions { model_uri: model_uri.clone(), device: device.to_string(), ..ExtractOptions::default() };
+    let engine = ExtractEngine::load(&wanted).context("the extraction model cannot be used")?;
+    let info = engine.info().clone();
+    let run = RunFields {
+        run_id: run_id.to_owned(),
+        rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
+        lexicon_sha256: lexicon.sha256().to_owned(),
+        extracted_at: at,
+    };
+    let mut extract = ExtractOptions::for_engine(&info, &model_uri, run);
+    extract.min_confidence = settings.min_confidence.unwrap_or(extract.min_confidence);
+    let prefilter = PrefilterOptions::for_lexicon(&lexicon);
+    Ok(Extraction {
+        resources: OperatorResources { lexicon: Some(lexicon), engine: Some(Arc::new(engine)) },
+        settings: ExtractSettings { prefilter, extract, info },
+    })
+}

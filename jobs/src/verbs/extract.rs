@@ -1,0 +1,57 @@
+//! `rexdrug extract`: the documents of the warehouse again, with another model or lexicon.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Result;
+use chrono::Utc;
+use clap::Args;
+use rexdrug_pipeline::run::{RunOptions, extract_again};
+use rexdrug_pipeline::session::{Session, SessionOptions};
+use rexdrug_pipeline::source::IngestOptions;
+use rexdrug_pipeline::warehouse::Warehouse;
+
+use super::run::{report, spool_folder, verdict};
+use crate::config::Settings;
+use crate::progress::Progress;
+use crate::resources;
+
+/// Replaces the combinations of every source file whose model or lexicon is another than the given one.
+#[derive(Debug, Args)]
+pub struct ExtractArgs {
+    /// Commit only combinations of at least this confidence, 0 to 1
+    #[arg(long, value_name = "P")]
+    min_confidence: Option<f32>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a model or lexicon cannot be used, or the warehouse fails.
+pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
+    let mut settings = settings.clone();
+    settings.min_confidence = args.min_confidence.or(settings.min_confidence);
+    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let loaded = resources::extraction(&settings, &run_id, Utc::now().timestamp_micros())?;
+    let session = Session::new(&SessionOptions::with_threads(settings.threads), loaded.resources)?;
+    let spool = spool_folder(&settings)?;
+    let options = RunOptions {
+        run_id,
+        verb: "extract",
+        rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ingest: IngestOptions::default(),
+        spool: spool.path().to_owned(),
+        prefetch: 1,
+        extract: None,
+    };
+    let files = warehouse.sources().await?.len();
+    let progress = Arc::new(Progress::new(files));
+    let summary = extract_again(&warehouse, &session, options, loaded.settings, progress).await?;
+    if settings.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        report(&summary, &warehouse);
+    }
+    Ok(verdict(&summary, settings.max_quarantine))
+}

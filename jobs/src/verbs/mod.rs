@@ -1,0 +1,9 @@
+//! One file per verb: its arguments and what it does.
+
+pub mod extract;
+pub mod lexicon;
+pub mod model;
+pub mod run;
+pub mod sql;
+pub mod try_text;
+pub mod verify;

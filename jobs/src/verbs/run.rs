@@ -1,0 +1,139 @@
+//! `rexdrug run` and `rexdrug ingest`: files in, tables out.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use chrono::Utc;
+use clap::Args;
+use indicatif::{HumanBytes, HumanCount};
+use rexdrug_operators::OperatorResources;
+use rexdrug_pipeline::run::{RunOptions, RunSummary, run_files};
+use rexdrug_pipeline::session::{Session, SessionOptions};
+use rexdrug_pipeline::source::IngestOptions;
+use rexdrug_pipeline::warehouse::Warehouse;
+
+use crate::config::Settings;
+use crate::progress::Progress;
+use crate::{files, resources, top};
+
+/// Which files, and when a run counts as gone wrong.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// PubMed XML files (plain or gzip), folders, or patterns such as 'baseline/*.xml.gz'; applied in NLM's order
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Exit 1 when a larger share of the records than this was refused [default: 0.05]
+    #[arg(long, value_name = "SHARE")]
+    max_quarantine: Option<f64>,
+    /// Commit only combinations of at least this confidence, 0 to 1
+    #[arg(long, value_name = "P")]
+    min_confidence: Option<f32>,
+    /// Most reported combinations to show at the end; 0 for none
+    #[arg(long, default_value_t = 15, value_name = "N")]
+    top: usize,
+}
+
+/// Exit code of a run that went through but refused too much.
+const TOO_MUCH_REFUSED: u8 = 1;
+
+/// Runs the verb; `extract` is false for `ingest`.
+///
+/// # Errors
+/// When input is not found, a model or lexicon cannot be used, or the warehouse fails.
+pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<ExitCode> {
+    let mut settings = settings.clone();
+    settings.min_confidence = args.min_confidence.or(settings.min_confidence);
+    let files = files::expand(&args.files)?;
+    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let started = Utc::now();
+    let run_id = uuid::Uuid::new_v4().to_string();
+    let (operators, extraction) = match extract {
+        true => {
+            let loaded = resources::extraction(&settings, &run_id, started.timestamp_micros())?;
+            (loaded.resources, Some(loaded.settings))
+        }
+        false => (OperatorResources::default(), None),
+    };
+    let session = Session::new(&SessionOptions::with_threads(settings.threads), operators)?;
+    let spool = spool_folder(&settings)?;
+    let options = RunOptions {
+        run_id,
+        verb: if extract { "run" } else { "ingest" },
+        rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ingest: IngestOptions::default(),
+        spool: spool.path().to_owned(),
+        prefetch: settings.prefetch,
+        extract: extraction,
+    };
+    let progress = Arc::new(Progress::new(files.len()));
+    let summary = run_files(&warehouse, &session, files, options, progress).await?;
+    if settings.json {
+        println!("{}", serde_json::to_string_pretty(&summary)?);
+    } else {
+        report(&summary, &warehouse);
+        if extract && args.top > 0 {
+            warehouse.register(session.context()).await?;
+            top::print(session.context(), args.top).await?;
+        }
+    }
+    Ok(verdict(&summary, args.max_quarantine.unwrap_or(settings.max_quarantine)))
+}
+
+/// A folder for spool files that goes with the process.
+///
+/// # Errors
+/// When it cannot be created.
+pub fn spool_folder(settings: &Settings) -> Result<tempfile::TempDir> {
+    let folder = match &settings.spool {
+        Some(folder) => tempfile::Builder::new().prefix("rexdrug-spool-").tempdir_in(folder),
+        None => tempfile::Builder::new().prefix("rexdrug-spool-").tempdir(),
+    };
+    folder.context("cannot create a spool folder; set `spool` in the config file to a folder with free space")
+}
+
+/// Says in a few lines what happened.
+pub fn report(summary: &RunSummary, warehouse: &Warehouse) {
+    let counts = &summary.counts;
+    let rate = counts.records_read as f64 / summary.seconds.max(1e-9);
+    println!(
+        "{} files committed, {} already there; {} records ({}) in {:.1} s, {rate:.0} records/s",
+        summary.files_committed,
+        summary.files_skipped,
+        HumanCount(counts.records_read),
+        HumanBytes(counts.source_bytes),
+        summary.seconds,
+    );
+    println!(
+        "documents: {} written, {} superseded, {} replaced, {} deleted; {} records refused",
+        HumanCount(counts.commit.documents_written.unsigned_abs()),
+        HumanCount(counts.commit.documents_superseded.unsigned_abs()),
+        HumanCount(counts.commit.documents_replaced.unsigned_abs()),
+        HumanCount(counts.commit.deletions_applied.unsigned_abs()),
+        HumanCount(counts.records_quarantined),
+    );
+    println!(
+        "sentences: {} read, {} with two or more drugs; combinations: {} in {}",
+        HumanCount(counts.sentences_read),
+        HumanCount(counts.sentences_kept),
+        HumanCount(counts.commit.combinations_written.unsigned_abs()),
+        warehouse.root(),
+    );
+}
+
+/// The exit code, with a last line that says why when it is not 0.
+pub fn verdict(summary: &RunSummary, max_quarantine: f64) -> ExitCode {
+    let share = summary.quarantine_share();
+    if summary.files_failed == 0 && summary.files_partial == 0 && share <= max_quarantine {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!(
+        "refused too much: {} files could not be used, {} only in part, {:.1} % of the records (limit {:.1} %); \
+         see `rexdrug sql \"SELECT source_file, source_record, reason, message FROM quarantine\"`",
+        summary.files_failed,
+        summary.files_partial,
+        share * 100.0,
+        max_quarantine * 100.0,
+    );
+    ExitCode::from(TOO_MUCH_REFUSED)
+}

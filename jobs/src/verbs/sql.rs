@@ -1,0 +1,56 @@
+//! `rexdrug sql`: SQL over the warehouse, or over local files named by path.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use rexdrug_operators::OperatorResources;
+use rexdrug_pipeline::session::{Session, SessionOptions};
+use rexdrug_pipeline::warehouse::Warehouse;
+
+use crate::config::Settings;
+use crate::output::{self, Format};
+use crate::resources;
+
+/// Ask SQL: tables `documents`, `combinations`, `quarantine`, `runs`; functions `segment_sentences(text)` and
+/// `find_drugs(text)`; local files by path, as in `FROM 'pairs.csv'`.
+#[derive(Debug, Args)]
+pub struct SqlArgs {
+    /// The query
+    query: String,
+    /// Form of the result
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// Write to a file instead of standard output
+    #[arg(long, short, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When the warehouse cannot be opened, the query does not run, or the result cannot be written.
+pub async fn run(args: SqlArgs, settings: &Settings) -> Result<ExitCode> {
+    let lexicon = resources::lexicon(settings)?;
+    let resources = OperatorResources { lexicon: Some(lexicon), engine: None };
+    let session = Session::new(&SessionOptions::with_threads(settings.threads), resources)?;
+    // A query over local files needs no warehouse, so one that was not asked for may be absent.
+    if settings.warehouse_named || std::path::Path::new(&settings.warehouse).is_dir() {
+        let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+        warehouse.register(session.context()).await?;
+    }
+    let frame = session.context().sql(&args.query).await.context("the query does not run")?;
+    let schema = frame.schema().inner().clone();
+    let batches = frame.collect().await.context("the query failed")?;
+    let format = if settings.json && args.format == Format::Table { Format::Json } else { args.format };
+    match &args.output {
+        Some(path) => {
+            let mut file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+            output::write(&batches, schema, format, &mut file)?;
+        }
+        None => output::write(&batches, schema, format, &mut output::stdout())?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,150 @@
+//! Sentences to candidate sentences: those that name at least two different drugs.
+//!
+//! Input: [`SENTENCES`]. Output: [`CANDIDATES`] = the same columns + `mentions`, offsets in code points from the start of
+//! the sentence. Order is kept; sentences below the limit are cut, which the metrics `input_rows` and `output_rows`
+//! count. The matching itself is [`crate::lexicon`].
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int32Builder, ListArray, StringBuilder, StructArray, UInt32Array};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::take;
+use arrow::datatypes::{DataType, SchemaRef};
+use arrow::record_batch::RecordBatch;
+use datafusion::error::Result;
+use rexdrug_schemas::{CANDIDATES, SENTENCES, mention_type};
+use serde::{Deserialize, Serialize};
+
+use crate::columns::{column, require, string_view};
+use crate::kernel_exec::{BatchKernel, KernelExec};
+use crate::lexicon::{CountPolicy, DrugMention, Lexicon, MatchScratch};
+use crate::text_offsets::CodePointIndex;
+
+/// What the prefilter keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Serialize, Deserialize)]
+pub struct PrefilterOptions {
+    /// Different drugs a sentence must name; 2 for combinations.
+    pub min_drugs: usize,
+    /// Whether a regimen or combination product counts as its members. Off by default: extraction relates mentions to
+    /// each other, and a lone regimen has none to be related to.
+    pub count_members: bool,
+    /// sha256 of the lexicon, so that a plan that travels finds the same one.
+    pub lexicon_sha256: String,
+}
+
+impl PrefilterOptions {
+    /// Two different drugs of `lexicon`.
+    pub fn for_lexicon(lexicon: &Lexicon) -> Self {
+        Self { min_drugs: 2, count_members: false, lexicon_sha256: lexicon.sha256().to_owned() }
+    }
+}
+
+/// The plan node.
+pub type DrugPrefilterExec = KernelExec<DrugPrefilter>;
+
+/// The kernel; see the module.
+#[derive(Debug)]
+pub struct DrugPrefilter {
+    options: PrefilterOptions,
+    lexicon: Arc<Lexicon>,
+}
+
+impl DrugPrefilter {
+    /// A prefilter over `lexicon`.
+    pub fn new(options: PrefilterOptions, lexicon: Arc<Lexicon>) -> Self {
+        Self { options, lexicon }
+    }
+
+    /// Its options.
+    pub fn options(&self) -> &PrefilterOptions {
+        &self.options
+    }
+}
+
+/// Builds the `mentions` column.
+struct MentionsBuilder<'l> {
+    lexicon: &'l Lexicon,
+    start: Int32Builder,
+    end: Int32Builder,
+    strings: [StringBuilder; 4],
+    lengths: Vec<usize>,
+}
+
+impl<'l> MentionsBuilder<'l> {
+    fn new(lexicon: &'l Lexicon) -> Self {
+        Self {
+            lexicon,
+            start: Int32Builder::new(),
+            end: Int32Builder::new(),
+            strings: std::array::from_fn(|_| StringBuilder::new()),
+            lengths: Vec::new(),
+        }
+    }
+
+    fn push(&mut self, text: &str, mentions: &[DrugMention]) {
+        let code_points = CodePointIndex::new(text);
+        for mention in mentions {
+            self.start.append_value(code_points.code_point(mention.start) as i32);
+            self.end.append_value(code_points.code_point(mention.end) as i32);
+            let [surfaces, ids, names, kinds] = &mut self.strings;
+            surfaces.append_value(mention.surface(text));
+            ids.append_value(self.lexicon.drug_id(mention, text));
+            names.append_value(self.lexicon.name(mention, text));
+            kinds.append_value(self.lexicon.kind(mention.entry).as_str());
+        }
+        self.lengths.push(mentions.len());
+    }
+
+    fn finish(mut self) -> Result<ArrayRef> {
+        let DataType::List(item) = mention_type() else {
+            return Err(datafusion::error::DataFusionError::Internal("mentions are a list".to_owned()));
+        };
+        let DataType::Struct(fields) = item.data_type().clone() else {
+            return Err(datafusion::error::DataFusionError::Internal("mentions are structs".to_owned()));
+        };
+        let mut arrays: Vec<ArrayRef> = vec![Arc::new(self.start.finish()), Arc::new(self.end.finish())];
+        arrays.extend(self.strings.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        let values = StructArray::try_new(fields, arrays, None)?;
+        Ok(Arc::new(ListArray::try_new(item, OffsetBuffer::from_lengths(self.lengths), Arc::new(values), None)?))
+    }
+}
+
+impl BatchKernel for DrugPrefilter {
+    const NAME: &'static str = "DrugPrefilterExec";
+    const MAX_ROWS: usize = 16_384;
+
+    fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef> {
+        let required: Vec<&str> = SENTENCES.columns().iter().map(|column| column.name).collect();
+        require(Self::NAME, input, &required)?;
+        Ok(CANDIDATES.schema())
+    }
+
+    fn process(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let sentences = string_view(column(batch, "sentence")?, "sentence")?;
+        let (mut scratch, mut found) = (MatchScratch::default(), Vec::new());
+        let (mut kept, mut mentions) = (Vec::new(), MentionsBuilder::new(&self.lexicon));
+        let policy = CountPolicy { count_regimen_members: self.options.count_members, count_classes: true };
+        for row in 0..sentences.len() {
+            let sentence = sentences.value(row);
+            self.lexicon.find_drugs(sentence, &mut scratch, &mut found);
+            if self.lexicon.distinct_drugs(sentence, &found, policy) >= self.options.min_drugs {
+                kept.push(row as u32);
+                mentions.push(sentence, &found);
+            }
+        }
+        let kept = UInt32Array::from(kept);
+        let schema = CANDIDATES.schema();
+        let mut columns = Vec::with_capacity(schema.fields().len());
+        for field in SENTENCES.schema().fields() {
+            columns.push(take(column(batch, field.name())?, &kept, None)?);
+        }
+        columns.push(mentions.finish()?);
+        Ok(RecordBatch::try_new(schema, columns)?)
+    }
+
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hash = &self.options.lexicon_sha256;
+        write!(out, "min_drugs={}, lexicon={}", self.options.min_drugs, hash.get(..12).unwrap_or(hash))
+    }
+}

@@ -1,0 +1,15 @@
+//! The main job: files through ingest, extraction and commit, overlapped.
+//!
+//! ```text
+//! files ─▶ ingest (prefetch ahead, blocking threads) ─▶ extract (all cores or the device) ─▶ commit, in order
+//! ```
+//!
+//! Files are committed in the order given, one after the other, while the next ones are read and extracted; queues
+//! between the stages are bounded, so memory does not grow with the number of files.
+
+mod driver;
+mod extraction;
+mod report;
+
+pub use driver::{ExtractSettings, RunOptions, extract_again, run_files};
+pub use report::{FileCounts, RunEvent, RunObserver, RunSummary};

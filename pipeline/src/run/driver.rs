@@ -1,0 +1,328 @@
+//! The stages of a run, and what flows between them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use datafusion::prelude::ParquetReadOptions;
+use futures::StreamExt;
+use futures::stream;
+use rexdrug_operators::backend::BackendInfo;
+use rexdrug_operators::drug_prefilter::PrefilterOptions;
+use rexdrug_operators::extract::{self, ExtractOptions};
+use rexdrug_schemas::RunStatus;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::extraction::{Extracted, extract};
+use super::report::{FileCounts, RunEvent, RunObserver, RunSummary};
+use crate::error::PipelineError;
+use crate::session::Session;
+use crate::source::{IngestOptions, IngestedFile, identify_file, quarantine_batch};
+use crate::warehouse::{CommitReport, ExtractionCommit, FileCommit, RunDraft, SpoolFile, Warehouse};
+
+/// What extraction needs.
+#[derive(Debug, Clone)]
+pub struct ExtractSettings {
+    /// What the prefilter keeps.
+    pub prefilter: PrefilterOptions,
+    /// What the model is asked to do.
+    pub extract: ExtractOptions,
+    /// The backend, for `runs`.
+    pub info: BackendInfo,
+}
+
+/// How a run goes.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// Random id of the run.
+    pub run_id: String,
+    /// Command, as it stands in `runs`.
+    pub verb: &'static str,
+    /// Version of rexdrug.
+    pub rexdrug_version: String,
+    /// How files are read.
+    pub ingest: IngestOptions,
+    /// Folder for spool files; each is removed once it is committed.
+    pub spool: PathBuf,
+    /// Files read ahead of extraction.
+    pub prefetch: usize,
+    /// None ingests without extracting.
+    pub extract: Option<ExtractSettings>,
+}
+
+/// A file between ingest and commit.
+enum Parcel {
+    Skipped { file: String, status: RunStatus },
+    Work { ingested: Box<IngestedFile>, extracted: Extracted, started: DateTime<Utc> },
+}
+
+/// Reads, extracts and commits `files`, which are in their order of application.
+///
+/// A file that is in the warehouse already is skipped. Bad input ends in quarantine and never stops the run.
+///
+/// # Errors
+/// When the spool, the plan or the warehouse fails; what was committed stays, and the same call goes on from there.
+pub async fn run_files(
+    warehouse: &Warehouse,
+    session: &Session,
+    files: Vec<PathBuf>,
+    options: RunOptions,
+    observer: Arc<dyn RunObserver>,
+) -> Result<RunSummary, PipelineError> {
+    let started = Instant::now();
+    let options = Arc::new(options);
+    let (read, mut to_extract) = mpsc::channel(options.prefetch);
+    let (extracted, mut to_commit) = mpsc::channel(1);
+    let mut stages: JoinSet<Result<(), PipelineError>> = JoinSet::new();
+    stages.spawn(ingest_stage(warehouse.clone(), files, Arc::clone(&options), read));
+    let (session, settings) = (session.clone(), Arc::clone(&options));
+    stages.spawn(async move {
+        while let Some(parcel) = to_extract.recv().await {
+            let parcel = extract_parcel(&session, parcel, &settings).await?;
+            if extracted.send(parcel).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    });
+    let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
+    while let Some(parcel) = to_commit.recv().await {
+        commit_parcel(warehouse, parcel, &options, observer.as_ref(), &mut summary).await?;
+    }
+    while let Some(stage) = stages.join_next().await {
+        stage.map_err(|error| PipelineError::Task { task: "a stage of the run", reason: error.to_string() })??;
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+/// Files in order, `prefetch` of them at once on blocking threads.
+async fn ingest_stage(
+    warehouse: Warehouse,
+    files: Vec<PathBuf>,
+    options: Arc<RunOptions>,
+    out: mpsc::Sender<Parcel>,
+) -> Result<(), PipelineError> {
+    let prefetch = options.prefetch;
+    let mut parcels = stream::iter(files)
+        .map(|path| ingest_parcel(warehouse.clone(), path, Arc::clone(&options)))
+        .buffered(prefetch);
+    while let Some(parcel) = parcels.next().await {
+        if out.send(parcel?).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+async fn ingest_parcel(warehouse: Warehouse, path: PathBuf, options: Arc<RunOptions>) -> Result<Parcel, PipelineError> {
+    let started = Utc::now();
+    let identified = blocking({
+        let path = path.clone();
+        move || Ok(identify_file(&path))
+    })
+    .await?;
+    if let Some(status) = warehouse.completed(&identified.source).await? {
+        return Ok(Parcel::Skipped { file: identified.source.source_file, status });
+    }
+    let ingested = blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?;
+    Ok(Parcel::Work { ingested: Box::new(ingested), extracted: Extracted::default(), started })
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, PipelineError> + Send + 'static,
+) -> Result<T, PipelineError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|error| PipelineError::Task { task: "reading a file", reason: error.to_string() })?
+}
+
+async fn extract_parcel(session: &Session, parcel: Parcel, options: &RunOptions) -> Result<Parcel, PipelineError> {
+    match (parcel, &options.extract) {
+        (Parcel::Work { ingested, started, .. }, Some(settings)) => {
+            let extracted = match &ingested.documents {
+                Some(spool) => {
+                    let file = &ingested.source.source_file;
+                    let path = spool.path.to_string_lossy().into_owned();
+                    let documents = session
+                        .context()
+                        .read_parquet(path, ParquetReadOptions::default())
+                        .await
+                        .map_err(|error| PipelineError::plan(file, "reading the spool", &error))?;
+                    extract(session, documents, settings, file, &options.spool).await?
+                }
+                None => Extracted::default(),
+            };
+            Ok(Parcel::Work { ingested, extracted, started })
+        }
+        (parcel, _) => Ok(parcel),
+    }
+}
+
+async fn commit_parcel(
+    warehouse: &Warehouse,
+    parcel: Parcel,
+    options: &RunOptions,
+    observer: &dyn RunObserver,
+    summary: &mut RunSummary,
+) -> Result<(), PipelineError> {
+    let (ingested, extracted, started) = match parcel {
+        Parcel::Work { ingested, extracted, started } => (ingested, extracted, started),
+        Parcel::Skipped { file, status } => {
+            summary.files_skipped += 1;
+            summary.count_status(status);
+            observer.observe(&RunEvent::Skipped { file, status });
+            return Ok(());
+        }
+    };
+    let at = Utc::now().timestamp_micros();
+    let mut quarantine = vec![
+        quarantine_batch(&ingested.quarantine, &ingested.source, &options.run_id, at)
+            .map_err(|error| PipelineError::rows("quarantine", &error))?,
+    ];
+    quarantine.push(sentence_rows(&extracted, at)?);
+    let mut run = draft(options, &extracted, started);
+    run.status = ingested.status;
+    run.source_bytes = long(ingested.source_bytes);
+    run.records_read = long(ingested.records_read);
+    run.records_quarantined = long(ingested.records_quarantined);
+    run.ingest_seconds = ingested.seconds;
+    let mut counts = FileCounts {
+        source_bytes: ingested.source_bytes,
+        records_read: ingested.records_read,
+        records_quarantined: ingested.records_quarantined,
+        ..sentence_counts(&extracted)
+    };
+    let (file, status) = (ingested.source.source_file.clone(), ingested.status);
+    let mut seconds = ingested.seconds + extracted.seconds;
+    let job = FileCommit {
+        source: ingested.source,
+        documents: ingested.documents.into_iter().collect(),
+        deletions: ingested.deletions,
+        quarantine,
+        combinations: extracted.combinations.into_iter().collect(),
+        run,
+    };
+    let clock = Instant::now();
+    let report = warehouse.commit_file(&job).await?;
+    seconds += clock.elapsed().as_secs_f64();
+    remove(job.documents.iter().chain(&job.combinations));
+    summary.count_status(status);
+    finish(&report, &mut counts, summary);
+    observer.observe(&match report.already_done {
+        true => RunEvent::Skipped { file, status },
+        false => RunEvent::Committed { file, status, counts, seconds },
+    });
+    Ok(())
+}
+
+/// Extracts what the warehouse holds again, with the model and lexicon of `settings`; a source file whose combinations
+/// are theirs already is skipped.
+///
+/// # Errors
+/// As [`run_files`].
+pub async fn extract_again(
+    warehouse: &Warehouse,
+    session: &Session,
+    options: RunOptions,
+    settings: ExtractSettings,
+    observer: Arc<dyn RunObserver>,
+) -> Result<RunSummary, PipelineError> {
+    let started = Instant::now();
+    let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
+    let options = RunOptions { extract: Some(settings.clone()), ..options };
+    for known in warehouse.sources().await? {
+        let Some(status) = known.status else { continue };
+        let (source, file) = (known.source.clone(), known.source.source_file);
+        let begun = Utc::now();
+        let state = warehouse.extraction(&source).await?;
+        let key = draft(&options, &Extracted::default(), begun).extraction_key();
+        if state.is_some_and(|state| state.finished && state.key == key) {
+            summary.files_skipped += 1;
+            observer.observe(&RunEvent::Skipped { file, status });
+            continue;
+        }
+        let documents = warehouse.documents_of(session.context(), &source).await?;
+        let extracted = extract(session, documents, &settings, &file, &options.spool).await?;
+        let mut run = draft(&options, &extracted, begun);
+        run.status = status;
+        let quarantine = vec![sentence_rows(&extracted, Utc::now().timestamp_micros())?];
+        let mut counts = sentence_counts(&extracted);
+        let seconds = extracted.seconds;
+        let combinations: Vec<SpoolFile> = extracted.combinations.into_iter().collect();
+        let job = ExtractionCommit { source, combinations, quarantine, run };
+        let report = warehouse.replace_combinations(&job).await?;
+        remove(&job.combinations);
+        finish(&report, &mut counts, &mut summary);
+        observer.observe(&RunEvent::Committed { file, status, counts, seconds });
+    }
+    summary.seconds = started.elapsed().as_secs_f64();
+    Ok(summary)
+}
+
+fn finish(report: &CommitReport, counts: &mut FileCounts, summary: &mut RunSummary) {
+    if report.already_done {
+        summary.files_skipped += 1;
+        return;
+    }
+    counts.commit = report.counts;
+    summary.files_committed += 1;
+    summary.bytes_rewritten += report.bytes_rewritten;
+    summary.counts.add(counts);
+}
+
+fn sentence_counts(extracted: &Extracted) -> FileCounts {
+    FileCounts {
+        sentences_read: extracted.sentences_read,
+        sentences_kept: extracted.sentences_kept,
+        sentences_extracted: extracted.sentences_extracted,
+        sentences_quarantined: extracted.quarantine.len() as u64,
+        ..FileCounts::default()
+    }
+}
+
+fn sentence_rows(extracted: &Extracted, at: i64) -> Result<arrow::record_batch::RecordBatch, PipelineError> {
+    extract::quarantine_batch(&extracted.quarantine, at).map_err(|error| PipelineError::rows("quarantine", &error))
+}
+
+fn draft(options: &RunOptions, extracted: &Extracted, started_at: DateTime<Utc>) -> RunDraft {
+    let settings = options.extract.as_ref();
+    let info = settings.map(|settings| &settings.info);
+    RunDraft {
+        run_id: options.run_id.clone(),
+        verb: options.verb.to_owned(),
+        status: RunStatus::Done,
+        source_bytes: 0,
+        records_read: 0,
+        records_quarantined: 0,
+        sentences_read: long(extracted.sentences_read),
+        sentences_cut: long(extracted.sentences_read - extracted.sentences_kept.min(extracted.sentences_read)),
+        sentences_kept: long(extracted.sentences_kept),
+        sentences_extracted: long(extracted.sentences_extracted),
+        sentences_quarantined: long(extracted.quarantine.len() as u64),
+        ingest_seconds: 0.0,
+        extract_seconds: extracted.seconds,
+        rexdrug_version: options.rexdrug_version.clone(),
+        extractor: info.map(|info| info.extractor.clone()),
+        model_id: info.map(|info| info.model_id.clone()),
+        model_sha256: info.map(|info| info.model_sha256.clone()),
+        lexicon_sha256: settings.map(|settings| settings.prefilter.lexicon_sha256.clone()),
+        device: info.map(|info| info.device.clone()),
+        started_at,
+    }
+}
+
+fn long(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// A spool file that cannot be removed costs disk space, not correctness; the folder goes with the run.
+fn remove<'f>(spools: impl IntoIterator<Item = &'f SpoolFile>) {
+    for spool in spools {
+        if let Err(error) = std::fs::remove_file(&spool.path) {
+            tracing::warn!(path = %spool.path.display(), %error, "spool file not removed");
+        }
+    }
+}

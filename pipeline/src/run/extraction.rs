@@ -1,0 +1,79 @@
+//! Extraction of the documents of one source file into a spool.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
+use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use futures::StreamExt;
+use rexdrug_operators::extract::QuarantinedSentence;
+use rexdrug_schemas::COMBINATIONS;
+
+use super::driver::ExtractSettings;
+use crate::error::PipelineError;
+use crate::plan;
+use crate::session::Session;
+use crate::warehouse::{SpoolCompression, SpoolFile, SpoolWriter};
+
+/// What extraction made of one file.
+#[derive(Debug, Default)]
+pub(crate) struct Extracted {
+    pub(crate) combinations: Option<SpoolFile>,
+    pub(crate) quarantine: Vec<QuarantinedSentence>,
+    pub(crate) sentences_read: u64,
+    pub(crate) sentences_kept: u64,
+    pub(crate) sentences_extracted: u64,
+    pub(crate) seconds: f64,
+}
+
+/// Runs the plan over `documents`, all of them of `source_file`.
+pub(crate) async fn extract(
+    session: &Session,
+    documents: DataFrame,
+    settings: &ExtractSettings,
+    source_file: &str,
+    spool: &Path,
+) -> Result<Extracted, PipelineError> {
+    let started = Instant::now();
+    let failed = |error: DataFusionError| PipelineError::plan(source_file, "extraction", &error);
+    let plan =
+        plan::combinations(documents, settings.prefilter.clone(), settings.extract.clone()).map_err(failed)?;
+    let frame = plan::frame(session.context(), plan);
+    let context = Arc::new(frame.task_ctx());
+    let physical = frame.create_physical_plan().await.map_err(failed)?;
+    let mut rows = execute_stream(Arc::clone(&physical), context).map_err(failed)?;
+    let mut writer = None;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(failed)?;
+        if writer.is_none() {
+            writer = Some(SpoolWriter::create(&COMBINATIONS, spool, SpoolCompression::Zstd)?);
+        }
+        if let Some(writer) = &mut writer {
+            writer.write(&batch)?;
+        }
+    }
+    let run_id = &settings.extract.run.run_id;
+    let quarantine = match &session.resources().engine {
+        Some(engine) => engine.quarantine().take(run_id, source_file),
+        None => Vec::new(),
+    };
+    Ok(Extracted {
+        combinations: writer.map(SpoolWriter::finish).transpose()?,
+        quarantine,
+        sentences_read: count(physical.as_ref(), "SentenceSegmentExec", "output_rows"),
+        sentences_kept: count(physical.as_ref(), "DrugPrefilterExec", "output_rows"),
+        sentences_extracted: count(physical.as_ref(), "ExtractExec", "sentences_extracted"),
+        seconds: started.elapsed().as_secs_f64(),
+    })
+}
+
+/// Sum over partitions of a metric of the nodes called `node`.
+fn count(plan: &dyn ExecutionPlan, node: &str, metric: &str) -> u64 {
+    let own = match plan.name() == node {
+        true => plan.metrics().and_then(|metrics| metrics.sum_by_name(metric)).map_or(0, |value| value.as_usize() as u64),
+        false => 0,
+    };
+    own + plan.children().into_iter().map(|child| count(child.as_ref(), node, metric)).sum::<u64>()
+}
