@@ -9,6 +9,7 @@ mod commit;
 mod commit_combinations;
 mod commit_documents;
 mod commit_extraction;
+mod compact;
 mod error;
 mod hook;
 mod incoming;
@@ -37,6 +38,7 @@ use rexdrug_schemas::{COMBINATIONS, DOCUMENTS, QUARANTINE, RUNS};
 
 pub use commit::{CommitReport, FileCommit};
 pub use commit_extraction::{ExtractionCommit, ExtractionState};
+pub use compact::{CompactOptions, CompactReport};
 pub use error::{Result, WarehouseError};
 pub use hook::{CommitHook, CommitPoint};
 pub use ledger::ExtractionKey;

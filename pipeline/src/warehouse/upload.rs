@@ -22,7 +22,7 @@ use super::store_reader::StoreReader;
 use super::table::TableFile;
 
 /// Rows per batch while copying: small, because one article can have ten megabytes.
-const COPY_BATCH: usize = 256;
+pub(crate) const COPY_BATCH: usize = 256;
 
 /// Uploads of one commit, kept over its attempts so that a lost race costs no second upload.
 #[derive(Default)]

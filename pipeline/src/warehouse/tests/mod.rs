@@ -1,6 +1,7 @@
 //! Tests of the warehouse on temporary folders (and on S3, through [`scenario`]).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod compaction;
 mod concurrency;
 mod faults;
 mod files;
