@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::options::ExtractOptions;
@@ -54,6 +55,11 @@ impl ExtractEngine {
         Ok(Self::new(backend, options.queue_rows))
     }
 
+    /// An engine to plan with but not to run, for a scheduler: it knows of the model without loading it.
+    pub fn plan_only(info: BackendInfo, queue_rows: usize) -> Self {
+        Self::new(Arc::new(PlanOnly(info)), queue_rows)
+    }
+
     /// What the backend is.
     pub fn info(&self) -> &BackendInfo {
         self.backend.info()
@@ -72,6 +78,11 @@ impl ExtractEngine {
     /// Most sentences it holds.
     pub fn queue_rows(&self) -> usize {
         self.queue_rows
+    }
+
+    /// Sentences for which there is room now.
+    pub fn free_rows(&self) -> usize {
+        self.room.available_permits()
     }
 
     /// Sentences that one call should hold: what the backend likes, but never so many that a second call has no room.
@@ -94,6 +105,20 @@ impl ExtractEngine {
             return Ok(reply);
         }
         Err(lost(&format!("the backend gave {} answers for {count} sentences", reply.answers.len())))
+    }
+}
+
+#[derive(Debug)]
+struct PlanOnly(BackendInfo);
+
+#[async_trait]
+impl Backend for PlanOnly {
+    fn info(&self) -> &BackendInfo {
+        &self.0
+    }
+
+    async fn extract(&self, _items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
+        Err(BackendError::PlanOnly { model_id: self.0.model_id.clone() })
     }
 }
 

@@ -100,7 +100,7 @@ impl Candidates {
         let (text, sentence) = (self.text.value(row), self.sentence.value(row));
         let span = usize::try_from(start).ok().zip(usize::try_from(end).ok());
         let slice = span.and_then(|(start, end)| cursor.slice(text, start, end));
-        let Some((from, found)) = slice.filter(|(_, found)| *found == sentence) else {
+        let Some((from, _)) = slice.filter(|(_, found)| *found == sentence) else {
             let got =
                 slice.map_or("nothing".to_owned(), |(_, found)| format!("`{}`", super::quarantine::excerpt(found)));
             return Err(mismatch(format!("the sentence is not the text at {start}..{end}, where {got} stands")));

@@ -168,13 +168,16 @@ fn drugs(batches: &[Arc<Candidates>], rows: &[OutputRow]) -> Result<ArrayRef, Ar
     let DataType::List(item) = combination_drug_type() else {
         return Err(ArrowError::SchemaError("column `drugs` is no list any more".to_owned()));
     };
-    let all = || rows.iter().flat_map(|row| row.drugs.iter().map(move |drug| (row, drug)));
+    // A list, because the array builders want to know how many there are.
+    let all: Vec<(&OutputRow, &ItemMention)> =
+        rows.iter().flat_map(|row| row.drugs.iter().map(move |drug| (row, drug))).collect();
     let start = |row: &OutputRow| batches.get(row.place.0).map_or(0, |batch| batch.sentence_start.value(row.place.1));
     let text = |value: fn(&ItemMention) -> &str| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(all().map(|(_, drug)| value(drug))))
+        Arc::new(StringArray::from_iter_values(all.iter().map(|(_, drug)| value(drug))))
     };
     let place = |value: fn(&ItemMention) -> usize| -> ArrayRef {
-        let places = all().map(|(row, drug)| start(row).saturating_add(i32::try_from(value(drug)).unwrap_or(i32::MAX)));
+        let places =
+            all.iter().map(|(row, drug)| start(row).saturating_add(i32::try_from(value(drug)).unwrap_or(i32::MAX)));
         Arc::new(Int32Array::from_iter_values(places))
     };
     let columns = [
