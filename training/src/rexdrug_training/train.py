@@ -197,3 +197,17 @@ def save_run(folder: Path, weights: dict, recipe: Recipe, facts: dict) -> None:
     torch.save({k: v.cpu() for k, v in weights.items()}, folder / "model.pt")
     (folder / "run.json").write_text(json.dumps({"recipe": asdict(recipe), **facts}, indent=1), encoding="utf-8")
     (folder / "last.pt").unlink(missing_ok=True)
+
+
+def checkpoint_weights(folder: Path) -> dict:
+    """The weights (moving average, if any) of a run that was stopped before its last epoch."""
+    state = torch.load(folder / "last.pt", map_location="cpu", weights_only=False)
+    print(f"{folder}: stopped after epoch {state['epoch']} of {state['recipe']['epochs']}", flush=True)
+    return state["average"] or state["model"]
+
+
+def soup(files: list[Path]) -> dict:
+    """Mean of the weights of runs that began from the same intermediate weights. Runs of the five folds
+    together have seen all of the training data, and their mean costs no further training."""
+    states = [torch.load(f, map_location="cpu", weights_only=True) for f in files]
+    return {name: torch.stack([s[name].double() for s in states]).mean(0).to(states[0][name].dtype) for name in states[0]}

@@ -1,0 +1,145 @@
+"""Fast tests of everything that needs no weights: `python -m unittest discover -s tests`."""
+
+import json
+import random
+import sys
+import unittest
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
+
+from rexdrug_training.data import Sentence, folds, swap_names  # noqa: E402
+from rexdrug_training.decode import average_link, decode  # noqa: E402
+from rexdrug_training.features import token_span  # noqa: E402
+from rexdrug_training.mentions import Lexicon, add_superfluous, spans_of_tags, union  # noqa: E402
+from rexdrug_training.parity_cases import cases  # noqa: E402
+from rexdrug_training.score import Relation, four  # noqa: E402
+
+PARITY = Path(__file__).resolve().parents[3] / "shared/data/scoring_parity"
+
+
+def sentence(text, mentions, **more):
+    return Sentence("k", "g", "drugcomb", text, mentions, **more)
+
+
+class Scoring(unittest.TestCase):
+    def test_published_outputs_are_reproduced(self):
+        if not PARITY.exists():
+            self.skipTest(f"{PARITY} is absent")
+        expected = json.loads((PARITY / "expected.json").read_text())
+        for case, values in expected.items():
+            read = lambda name: [  # noqa: E731
+                Relation(r["doc_id"], tuple(r["drug_idxs"]), r["relation_label"])
+                for r in map(json.loads, (PARITY / case / name).read_text().splitlines())
+            ]
+            got = four(read("leaderboard_gold.jsonl"), read("leaderboard_pred.jsonl"))
+            for name, prf in values["leaderboard"].items():
+                self.assertAlmostEqual(got[name].f1, prf["F1"], 12)
+                self.assertAlmostEqual(got[name].precision, prf["P"], 12)
+                self.assertAlmostEqual(got[name].recall, prf["R"], 12)
+
+    def test_partial_overlap_scores_jaccard_and_exact_does_not(self):
+        gold, predicted = [Relation("d", (0, 1, 2), "POS")], [Relation("d", (0, 1), "POS")]
+        scores = four(gold, predicted)
+        self.assertAlmostEqual(scores["pos_partial"].f1, 2 / 3)
+        self.assertEqual(scores["pos_exact"].f1, 0)
+
+    def test_nothing_predicted_is_zero(self):
+        self.assertEqual(four([Relation("d", (0, 1), "NEG")], [])["any_exact"].f1, 0)
+
+
+class Decoding(unittest.TestCase):
+    def rows(self, links):
+        pairs = sorted(links)
+        return pairs, np.array([[1 - links[p], links[p] * 0.5, links[p] * 0.2, links[p] * 0.3] for p in pairs])
+
+    def test_two_sets_in_one_sentence(self):
+        pairs, rows = self.rows({(0, 1): 0.9, (0, 2): 0.1, (0, 3): 0.1, (1, 2): 0.1, (1, 3): 0.2, (2, 3): 0.8})
+        self.assertEqual([s[:2] for s in decode(4, pairs, rows)], [([0, 1], "POS"), ([2, 3], "POS")])
+
+    def test_average_not_single_link(self):
+        pairs, rows = self.rows({(0, 1): 0.9, (0, 2): 0.05, (1, 2): 0.8})
+        self.assertEqual(average_link(3, pairs, rows, 0.5), [[0, 1]])
+
+    def test_threshold_is_exclusive(self):
+        pairs, rows = self.rows({(0, 1): 0.5})
+        self.assertEqual(average_link(2, pairs, rows, 0.5), [])
+
+    def test_refused_mentions_leave_the_rest_untouched(self):
+        pairs, rows = self.rows({(0, 1): 0.9, (0, 2): 0.9, (1, 2): 0.9})
+        self.assertEqual(decode(3, pairs, rows, 0.5, [True, False, True])[0][0], [0, 2])
+
+    def test_order_of_pairs_is_irrelevant(self):
+        rng = np.random.default_rng(0)
+        for count in range(2, 9):
+            links = {(i, j): float(rng.random()) for i in range(count) for j in range(i + 1, count)}
+            pairs, rows = self.rows(links)
+            turn = rng.permutation(len(pairs))
+            self.assertEqual(average_link(count, pairs, rows, 0.4), average_link(count, [pairs[k] for k in turn], rows[turn], 0.4))
+
+    def test_sixty_mentions(self):
+        links = {(i, j): 0.9 if i % 6 == j % 6 else 0.01 for i in range(60) for j in range(i + 1, 60)}
+        pairs, rows = self.rows(links)
+        self.assertEqual([len(c) for c in average_link(60, pairs, rows, 0.5)], [10] * 6)
+
+
+class Data(unittest.TestCase):
+    def test_folds_keep_documents_together_and_cover(self):
+        items = [Sentence(str(i), f"doc{i // 3}", "drugcomb", "", []) for i in range(90)]
+        parts = folds(items, 5, 42)
+        self.assertEqual(sorted(i for p in parts for i in p), list(range(90)))
+        for part in parts:
+            for other in parts:
+                if part is not other:
+                    self.assertFalse({items[i].group for i in part} & {items[i].group for i in other})
+
+    def test_swap_keeps_spans_and_identity(self):
+        text = "cisplatin plus β-agonist salbutamol, then Cisplatin alone"
+        spans = [(0, 9), (25, 35), (42, 51)]
+        for seed in range(50):
+            new = swap_names(sentence(text, spans), ["5-FU", "interferon alpha"], 1.0, random.Random(seed))
+            names = [new.text[a:b] for a, b in new.mentions]
+            self.assertEqual(names[0], names[2])
+            self.assertTrue(set(names) <= {"5-FU", "interferon alpha"})
+            self.assertIn(" plus β-agonist ", new.text)
+
+    def test_superfluous_mentions_reindex_gold(self):
+        gold = sentence("a b c", [(0, 1), (4, 5)], pairs={(0, 1): 1}, sets=[(frozenset({0, 1}), "POS")])
+        new = add_superfluous(gold, [(2, 3), (0, 1)])
+        self.assertEqual((new.mentions, new.gold_flags), ([(0, 1), (2, 3), (4, 5)], [1, 0, 1]))
+        self.assertEqual((new.pairs, new.sets), ({(0, 2): 1}, [(frozenset({0, 2}), "POS")]))
+
+
+class Mentions(unittest.TestCase):
+    lexicon = Lexicon(["Cisplatin", "Interferon alpha", "interferon alpha-2b", "water"])
+
+    def found(self, text):
+        return [text[a:b] for a, b in self.lexicon.find(text)]
+
+    def test_longest_wins_and_hyphens_are_spaces(self):
+        self.assertEqual(self.found("Interferon-alpha 2b/cisplatin"), ["Interferon-alpha 2b", "cisplatin"])
+
+    def test_words_are_whole_and_everyday_words_are_not_drugs(self):
+        self.assertEqual(self.found("cisplatins in water; interferon, alpha"), [])
+
+    def test_tags_become_whole_words(self):
+        self.assertEqual(spans_of_tags([0, 1, 0, 0], [(0, 0), (0, 3), (3, 6), (7, 9)], "abcdef gh"), [(0, 6)])
+
+    def test_union_prefers_the_first(self):
+        self.assertEqual(union([(0, 5)], [(3, 9), (10, 12)]), [(0, 5), (10, 12)])
+
+    def test_token_span(self):
+        offsets = [(0, 0), (0, 3), (3, 6), (7, 9), (0, 0)]
+        self.assertEqual(token_span(offsets, 2, 8), (1, 4))
+        self.assertIsNone(token_span(offsets, 9, 12))
+
+    def test_parity_cases_mark_what_they_say(self):
+        self.assertEqual(len(cases()), 12)
+        text, spans = cases()[0]
+        self.assertEqual([text[a:b] for a, b in spans], ["Cisplatin", "gemcitabine", "gemcitabine"])
+
+
+if __name__ == "__main__":
+    unittest.main()
