@@ -197,6 +197,40 @@ async fn unfinished_is_not_broken() {
     }
 }
 
+/// All four tables, without ids and times of runs.
+async fn everything(warehouse: &Warehouse) -> Vec<Vec<Vec<String>>> {
+    let runs = "SELECT verb, status, source_file, records_read, documents_written, documents_superseded, \
+                documents_replaced, records_quarantined, deletions_listed, deletions_applied, deleted, sentences_kept, \
+                combinations_found, combinations_written, combinations_superseded FROM runs";
+    let mut tables = vec![rows(warehouse, runs).await];
+    for table in ["documents", "quarantine", "combinations"] {
+        tables.push(rows(warehouse, &format!("SELECT * FROM {table}")).await);
+    }
+    tables
+}
+
+#[tokio::test]
+async fn killed_anywhere_and_resumed_ends_with_the_same_rows() {
+    let spools = tempfile::tempdir().unwrap();
+    let mut update =
+        Source::new(2, vec![record(1, 2, 1), record(9, 1, 1), record(9, 2, 2)]).deleting(&[(2, 1), (8, 1)]);
+    update.refused = 2;
+    let mut expected = None;
+    for point in [None].into_iter().chain(CommitPoint::ALL.map(Some)) {
+        let folder = tempfile::tempdir().unwrap();
+        let uri = folder.path().to_str().unwrap();
+        sound(uri).await;
+        if let Some(point) = point {
+            let stopped = Warehouse::open_with_hook(uri, HashMap::new(), Arc::new(StopAt(point))).unwrap();
+            stopped.commit_file(&update.commit(spools.path(), "A")).await.unwrap_err();
+        }
+        let warehouse = Warehouse::open(uri, HashMap::new()).unwrap();
+        warehouse.commit_file(&update.commit(spools.path(), "A")).await.unwrap();
+        let found = everything(&warehouse).await;
+        assert_eq!(expected.get_or_insert(found.clone()), &found, "{point:?}");
+    }
+}
+
 #[tokio::test]
 async fn wrong_drafts_and_spools_are_refused_before_anything_is_written() {
     let folder = tempfile::tempdir().unwrap();
