@@ -161,7 +161,7 @@ pub struct Stats {
     pub padded_tokens: usize,
     /// Padding among them.
     pub padding_tokens: usize,
-    /// Time that batches waited for a session, added up.
+    /// Time until the first batch of a call was in a session: waiting for room, and for batches of other calls.
     pub queue_wait: Duration,
     /// Time in sessions, added up.
     pub inference: Duration,

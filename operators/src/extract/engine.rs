@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use tokio::sync::Semaphore;
@@ -98,9 +99,12 @@ impl ExtractEngine {
         let lost = |message: &str| BackendError::WorkersLost { message: message.to_owned() };
         let wanted = items.len().min(self.queue_rows);
         let wanted = u32::try_from(wanted).map_err(|_| lost("more sentences than a call can hold"))?;
+        let asked = Instant::now();
         let _room = self.room.acquire_many(wanted).await.map_err(|_| lost("the queue is closed"))?;
+        let waited = asked.elapsed();
         let count = items.len();
-        let reply = self.backend.extract(items).await?;
+        let mut reply = self.backend.extract(items).await?;
+        reply.stats.queue_wait += waited;
         if reply.answers.len() == count {
             return Ok(reply);
         }

@@ -45,8 +45,8 @@ pub(super) fn rows_of(
     let mut rows: Vec<OutputRow> = Vec::new();
     for combination in extraction.combinations {
         let members = distinct_drugs(&extraction.mentions, &combination.members);
-        // Written so that a confidence that is no number gives no row.
-        if members.len() < 2 || !(combination.confidence >= min_confidence) {
+        let confidence = combination.confidence;
+        if members.len() < 2 || confidence.is_nan() || confidence < min_confidence {
             continue;
         }
         let drugs: Vec<ItemMention> =

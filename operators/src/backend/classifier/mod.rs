@@ -209,9 +209,10 @@ impl Backend for Classifier {
                 async move { (places, self.pool.run(move |worker: &mut Worker| worker.answer(items)).await) }
             })
             .collect();
+        let mut waits = Vec::new();
         while let Some((places, done)) = running.next().await {
             let done = done?;
-            stats.queue_wait += done.waited;
+            waits.push(done.waited);
             stats.inference += done.ran;
             let found = done.outcome.unwrap_or_else(|panic| {
                 let error = ItemError::new(Reason::InferenceFailed, format!("the worker panicked: {panic}"));
@@ -224,6 +225,8 @@ impl Backend for Classifier {
                 }
             }
         }
+        drop(running);
+        stats.queue_wait = waits.into_iter().min().unwrap_or_default();
         let unanswered = || Err(ItemError::new(Reason::InferenceFailed, "the worker gave no answer"));
         let answers = answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect();
         Ok(Reply { answers, stats })
