@@ -3,7 +3,7 @@
 //! A file is committed in steps, each one Delta commit with an application transaction: `documents`, `quarantine`,
 //! `combinations`, `runs`. Every step is built on one snapshot and lands on exactly that snapshot or is resolved anew,
 //! so the log of a table is a serial history. A step whose transaction is in the log is not made again; what the next
-//! steps need of it stands in the log too ([`ledger`]). So a process killed anywhere is finished by the same call.
+//! steps need of it stands in the log too (see `ledger.rs`). So a process killed anywhere is finished by the same call.
 
 mod commit;
 mod commit_combinations;
