@@ -12,6 +12,9 @@ pub fn normalize(name: &str) -> Cow<'_, str> {
     if is_normal_ascii(name) {
         return Cow::Borrowed(name);
     }
+    if name.is_ascii() && has_single_spaces(name) {
+        return Cow::Owned(name.to_ascii_lowercase());
+    }
     let mut normal = String::with_capacity(name.len());
     // Lower-casing the whole string first keeps context rules such as the Greek final sigma.
     let lower = if name.is_ascii() { name.to_ascii_lowercase() } else { name.to_lowercase() };
@@ -24,21 +27,27 @@ pub fn normalize(name: &str) -> Cow<'_, str> {
     Cow::Owned(normal)
 }
 
+/// [`normalize`] for a name that may be owned already.
+pub(crate) fn normalized(name: Cow<'_, str>) -> Cow<'_, str> {
+    match name {
+        Cow::Borrowed(name) => normalize(name),
+        Cow::Owned(name) => Cow::Owned(normalize(&name).into_owned()),
+    }
+}
+
 /// True for ASCII text that `normalize` would return unchanged.
 fn is_normal_ascii(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) && has_single_spaces(name)
+}
+
+/// True when white space occurs only as single spaces between other characters.
+fn has_single_spaces(name: &str) -> bool {
     let mut after_space = true;
     for &byte in name.as_bytes() {
-        if byte == b' ' {
-            if after_space {
-                return false;
-            }
-            after_space = true;
-        } else {
-            if byte < b' ' || byte >= 0x7f || byte.is_ascii_uppercase() {
-                return false;
-            }
-            after_space = false;
+        if byte < b' ' || byte == b' ' && after_space {
+            return false;
         }
+        after_space = byte == b' ';
     }
     !after_space || name.is_empty()
 }

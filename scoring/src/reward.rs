@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::answer::{RawItem, Sections, tolerant};
+use crate::answer::{RawItem, tolerant};
 use crate::names::DrugSet;
 use crate::task::{Label, Task};
 
@@ -70,7 +70,7 @@ impl Gold {
     /// # Errors
     /// [`GoldError`] when there is no list.
     pub fn parse(task: Task, solution: &str) -> Result<Self, GoldError> {
-        let text = Sections::of(solution).answer.unwrap_or(solution);
+        let text = crate::answer::answer_part(solution).unwrap_or(solution);
         let items = tolerant::items(text).ok_or_else(|| GoldError { got: crate::answer::literal::describe(text) })?;
         let relations = items.iter().filter(|item| item.is_object && !item.is_no_comb());
         Ok(Self {

@@ -68,11 +68,27 @@ pub struct LiteralError {
 /// # Errors
 /// [`LiteralError`] at the first byte that the grammar does not allow.
 pub fn parse(text: &str, grammar: Grammar) -> Result<Node<'_>, LiteralError> {
+    parse_plain(text, grammar).map_err(|Departure { position, expected }| LiteralError {
+        position,
+        expected,
+        got: describe(text.get(position..).unwrap_or("")),
+    })
+}
+
+/// [`parse`] without the wording of errors, which costs more than parsing does.
+pub(super) fn parse_plain(text: &str, grammar: Grammar) -> Result<Node<'_>, Departure> {
     let mut parser = Parser { text, position: 0, grammar, depth: 0 };
     parser.skip_space();
     let node = parser.value()?;
     parser.skip_space();
     if parser.position < text.len() { Err(parser.error("end of text")) } else { Ok(node) }
+}
+
+/// Where a text departs from the grammar.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Departure {
+    position: usize,
+    expected: &'static str,
 }
 
 struct Parser<'a> {
@@ -95,8 +111,8 @@ impl<'a> Parser<'a> {
         self.grammar == Grammar::Python
     }
 
-    fn error(&self, expected: &'static str) -> LiteralError {
-        LiteralError { position: self.position, expected, got: describe(self.rest()) }
+    fn error(&self, expected: &'static str) -> Departure {
+        Departure { position: self.position, expected }
     }
 
     fn skip_space(&mut self) {
@@ -115,7 +131,7 @@ impl<'a> Parser<'a> {
         found
     }
 
-    fn value(&mut self) -> Result<Node<'a>, LiteralError> {
+    fn value(&mut self) -> Result<Node<'a>, Departure> {
         let start = self.position;
         if self.depth >= MAX_DEPTH {
             return Err(self.error("at most 64 levels of nesting"));
@@ -136,9 +152,9 @@ impl<'a> Parser<'a> {
         Ok(Node { start, end: self.position, value })
     }
 
-    fn sequence(&mut self, close: u8, expected: &'static str) -> Result<Vec<Node<'a>>, LiteralError> {
+    fn sequence(&mut self, close: u8, expected: &'static str) -> Result<Vec<Node<'a>>, Departure> {
         self.position += 1;
-        let mut items = Vec::new();
+        let mut items = Vec::with_capacity(2);
         self.skip_space();
         while !self.eat(close) {
             items.push(self.value()?);
@@ -155,9 +171,9 @@ impl<'a> Parser<'a> {
         Ok(items)
     }
 
-    fn object(&mut self) -> Result<Value<'a>, LiteralError> {
+    fn object(&mut self) -> Result<Value<'a>, Departure> {
         self.position += 1;
-        let mut entries = Vec::new();
+        let mut entries = Vec::with_capacity(2);
         let mut is_set = false;
         self.skip_space();
         while !self.eat(b'}') {
@@ -169,11 +185,7 @@ impl<'a> Parser<'a> {
             let first = entries.is_empty() && !is_set;
             if !is_set && self.eat(b':') {
                 if !matches!(key.value, Value::Text(_) | Value::Scalar | Value::Other) {
-                    return Err(LiteralError {
-                        position: key.start,
-                        expected: "a key",
-                        got: "a list or object".into(),
-                    });
+                    return Err(Departure { position: key.start, expected: "a key" });
                 }
                 self.skip_space();
                 let value = self.value()?;
@@ -196,7 +208,7 @@ impl<'a> Parser<'a> {
         Ok(if is_set { Value::Other } else { Value::Object(entries) })
     }
 
-    fn scalar(&mut self) -> Result<Value<'a>, LiteralError> {
+    fn scalar(&mut self) -> Result<Value<'a>, Departure> {
         let rest = self.rest();
         let length = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "+-._".contains(c))).unwrap_or(rest.len());
         let word = rest.get(..length).unwrap_or("");
@@ -222,7 +234,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn string(&mut self) -> Result<Cow<'a, str>, LiteralError> {
+    fn string(&mut self) -> Result<Cow<'a, str>, Departure> {
         let mut text = self.string_part()?;
         // Python joins adjacent literals.
         while self.python() {
@@ -238,7 +250,7 @@ impl<'a> Parser<'a> {
         Ok(text)
     }
 
-    fn string_part(&mut self) -> Result<Cow<'a, str>, LiteralError> {
+    fn string_part(&mut self) -> Result<Cow<'a, str>, Departure> {
         let opened = self.position;
         let quote = self.peek().unwrap_or(b'"');
         self.position += 1;
@@ -269,7 +281,12 @@ impl<'a> Parser<'a> {
                 Some(byte) if byte < b' ' && (!self.python() || byte == b'\n' || byte == b'\r') => {
                     return Err(self.error("no line break or control character inside a string"));
                 }
-                Some(_) => self.position += 1,
+                Some(_) => {
+                    // Ordinary characters in one go; every byte that matters is ASCII, so a character is never cut.
+                    let ordinary = |&byte: &u8| byte >= b' ' && byte != quote && byte != b'\\';
+                    let rest = self.text.as_bytes().get(self.position + 1..).unwrap_or(&[]);
+                    self.position += 1 + rest.iter().take_while(|byte| ordinary(byte)).count();
+                }
                 None => {
                     self.position = opened;
                     return Err(self.error("a closing quote"));

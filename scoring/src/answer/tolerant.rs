@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::literal::{Grammar, parse};
-use super::{RawItem, Sections, items_of};
+use super::literal::{Grammar, parse_plain};
+use super::{RawItem, Sections, items_of, plain};
 use crate::names::DrugSet;
 use crate::task::{Label, Task};
 
@@ -14,13 +14,16 @@ pub fn items(text: &str) -> Option<Vec<RawItem<'_>>> {
     let from = text.find('[')?;
     let to = text.rfind(']')?;
     let list = text.get(from..=to)?;
-    let node = parse(list, Grammar::Json).or_else(|_| parse(list, Grammar::Python)).ok()?;
+    if let Some(items) = plain::items(list, Grammar::Python) {
+        return Some(items);
+    }
+    let node = parse_plain(list, Grammar::Json).or_else(|_| parse_plain(list, Grammar::Python)).ok()?;
     items_of(node, list)
 }
 
 /// Reads the whole text as JSON, nothing around it; `None` when it is not a JSON list.
 pub fn items_json(text: &str) -> Option<Vec<RawItem<'_>>> {
-    items_of(parse(text, Grammar::Json).ok()?, text)
+    plain::items(text, Grammar::Json).or_else(|| items_of(parse_plain(text, Grammar::Json).ok()?, text))
 }
 
 /// A stated relation with its names both as written and as compared.

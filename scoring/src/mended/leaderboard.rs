@@ -2,26 +2,43 @@
 
 use std::collections::HashMap;
 
-use crate::prf::{FourScores, Tally};
-use crate::published::leaderboard::{Documents, SpanLabel, SpanRelation, id_set, similarity, tally};
+use crate::prf::{FourScores, FourTallies, Tally};
+use crate::published::leaderboard::{
+    Documents, SpanLabel, SpanRelation, SpanSet, id_set, names, relations, similarity,
+};
 
 /// Scores predictions: rows with the same set of ids, in whatever order, are one relation of the highest label.
 pub fn score(gold: &[SpanRelation], pred: &[SpanRelation]) -> FourScores {
     let (gold, pred) = (by_document(gold), by_document(pred));
-    tally(&gold, &pred, |gold, pred, exact| Tally::one_to_one(gold, pred, |a, b| similarity(a, b, exact))).scores()
+    let mut four = FourTallies::default();
+    for name in names(&gold, &pred) {
+        let (gold, pred) = (relations(&gold, name), relations(&pred, name));
+        let (gold_pos, pred_pos) = (pos(gold), pos(pred));
+        let (gold_any, pred_any) = (gold.iter().collect::<Vec<_>>(), pred.iter().collect::<Vec<_>>());
+        four.pos_exact.add(one_to_one(&gold_pos, &pred_pos, true));
+        four.pos_partial.add(one_to_one(&gold_pos, &pred_pos, false));
+        four.any_exact.add(one_to_one(&gold_any, &pred_any, true));
+        four.any_partial.add(one_to_one(&gold_any, &pred_any, false));
+    }
+    four.scores()
+}
+
+fn pos<'d, 'a>(relations: &'d [SpanSet<'a>]) -> Vec<&'d SpanSet<'a>> {
+    relations.iter().filter(|(_, label)| *label == SpanLabel::Pos).collect()
+}
+
+fn one_to_one(gold: &[&SpanSet<'_>], pred: &[&SpanSet<'_>], exact: bool) -> Tally {
+    Tally::one_to_one(gold, pred, |a, b| similarity(&a.0, &b.0, exact))
 }
 
 fn by_document(rows: &[SpanRelation]) -> Documents<'_> {
-    let mut places: HashMap<(&str, Vec<u32>), usize> = HashMap::with_capacity(rows.len());
-    let mut documents = Documents::new();
+    let mut documents: Documents<'_> = HashMap::with_capacity(rows.len());
     for row in rows.iter().filter(|row| row.relation_label != SpanLabel::NoComb) {
-        let relations = documents.entry(&row.doc_id).or_default();
-        let ids = id_set(&row.drug_idxs);
-        let place = *places.entry((&row.doc_id, ids.clone())).or_insert(relations.len());
-        match relations.get_mut(place) {
-            Some((_, label)) => *label = (*label).max(row.relation_label),
-            None => relations.push((ids, row.relation_label)),
-        }
+        documents.entry(&row.doc_id).or_default().push((id_set(&row.drug_idxs), row.relation_label));
+    }
+    for relations in documents.values_mut() {
+        relations.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        relations.dedup_by(|later, kept| later.0 == kept.0);
     }
     documents
 }

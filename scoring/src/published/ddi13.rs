@@ -6,12 +6,13 @@
 //! neither right nor wrong. Items of unknown type or with fewer than two names are dropped and counted as errors. The
 //! macro average runs over the types that occur on either side.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::answer::{RawItem, tolerant};
-use crate::names::normalize;
+use crate::names::normalized;
 use crate::prf::{Prf, Tally};
 use crate::rows::{AnswerRow, ErrorStats, RowError};
 use crate::task::{Label, Task};
@@ -72,7 +73,7 @@ pub(crate) fn report(rows: usize, error_stats: ErrorStats, counts: &BTreeMap<Lab
     Report { total_lines: rows, error_stats, micro: all.scores(), macro_f1, per_type }
 }
 
-type Relation = (Label, Vec<String>);
+type Relation<'a> = (Label, Vec<Cow<'a, str>>);
 
 /// Scores the rows of a file.
 ///
@@ -83,17 +84,17 @@ pub fn evaluate(rows: &[AnswerRow]) -> Result<Report, RowError> {
     let mut counts: BTreeMap<Label, Counts> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
         let gold = tolerant::items(&row.labels).ok_or_else(|| RowError::new(index, &row.labels))?;
-        let gold = relations(&gold, &mut ErrorStats::default());
-        let pred = relations(&tolerant::items(&row.response).unwrap_or_default(), &mut error_stats);
+        let gold = relations(gold, &mut ErrorStats::default());
+        let pred = relations(tolerant::items(&row.response).unwrap_or_default(), &mut error_stats);
         count_row(gold, pred, &mut counts);
     }
     Ok(report(rows.len(), error_stats, &counts))
 }
 
-fn relations(items: &[RawItem<'_>], stats: &mut ErrorStats) -> Vec<Relation> {
+fn relations<'a>(items: Vec<RawItem<'a>>, stats: &mut ErrorStats) -> Vec<Relation<'a>> {
     let mut kept = Vec::with_capacity(items.len());
     for item in items {
-        let (true, Some(names)) = (item.is_object, &item.drugs) else {
+        let (true, Some(names)) = (item.is_object, item.drugs) else {
             stats.structural_errors += 1;
             continue;
         };
@@ -105,14 +106,14 @@ fn relations(items: &[RawItem<'_>], stats: &mut ErrorStats) -> Vec<Relation> {
             stats.ent_set_errors += 1;
             continue;
         }
-        let mut names: Vec<String> = names.iter().map(|name| normalize(name).into_owned()).collect();
+        let mut names: Vec<Cow<'_, str>> = names.into_iter().map(normalized).collect();
         names.sort_unstable();
         kept.push((label, names));
     }
     kept
 }
 
-fn states_none(relations: &[Relation]) -> bool {
+fn states_none(relations: &[Relation<'_>]) -> bool {
     match relations {
         [] => true,
         [(label, names)] => *label == Label::NoComb && names.is_empty(),
@@ -120,7 +121,7 @@ fn states_none(relations: &[Relation]) -> bool {
     }
 }
 
-fn count_row(mut gold: Vec<Relation>, mut pred: Vec<Relation>, counts: &mut BTreeMap<Label, Counts>) {
+fn count_row<'r>(mut gold: Vec<Relation<'r>>, mut pred: Vec<Relation<'r>>, counts: &mut BTreeMap<Label, Counts>) {
     let (gold_none, pred_none) = (states_none(&gold), states_none(&pred));
     if gold_none {
         let none = counts.entry(Label::NoComb).or_default();

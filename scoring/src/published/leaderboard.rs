@@ -5,6 +5,7 @@
 //! in the same document, which several may share. "pos" looks at POS relations only, "any" ignores labels; "exact" wants
 //! the same set, "partial" gives Jaccard when two ids are shared.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::de::Error as _;
@@ -72,70 +73,97 @@ pub struct SpanRelation {
 /// Scores predictions by the leaderboard rule.
 pub fn score(gold: &[SpanRelation], pred: &[SpanRelation]) -> FourScores {
     let (gold, pred) = (by_document(gold), by_document(pred));
-    tally(&gold, &pred, |gold, pred, exact| Tally::best_each_side(gold, pred, |a, b| similarity(a, b, exact))).scores()
+    let mut four = FourTallies::default();
+    for name in names(&gold, &pred) {
+        four.add_best_each_side(relations(&gold, name), relations(&pred, name));
+    }
+    four.scores()
 }
 
-/// A set of span ids: sorted, without repeats.
-pub(crate) type IdSet = Vec<u32>;
+/// A set of span ids (sorted, without repeats) and its label.
+pub(crate) type SpanSet<'a> = (Cow<'a, [u32]>, SpanLabel);
 
 /// Relations per document, NO_COMB left out.
-pub(crate) type Documents<'a> = HashMap<&'a str, Vec<(IdSet, SpanLabel)>>;
+pub(crate) type Documents<'a> = HashMap<&'a str, Vec<SpanSet<'a>>>;
 
 fn by_document(rows: &[SpanRelation]) -> Documents<'_> {
-    let mut labels: HashMap<(&str, &[u32]), SpanLabel> = HashMap::with_capacity(rows.len());
+    let mut stated: HashMap<&str, Vec<(&[u32], SpanLabel)>> = HashMap::with_capacity(rows.len());
     for row in rows {
-        let label = labels.entry((&row.doc_id, &row.drug_idxs)).or_insert(row.relation_label);
-        *label = (*label).max(row.relation_label);
+        stated.entry(&row.doc_id).or_default().push((&row.drug_idxs, row.relation_label));
     }
-    let mut documents = Documents::new();
-    // In file order, so that sums are the same on every run.
-    for row in rows {
-        if let Some(label) = labels.remove(&(row.doc_id.as_str(), row.drug_idxs.as_slice()))
-            && label != SpanLabel::NoComb
-        {
-            documents.entry(&row.doc_id).or_default().push((id_set(&row.drug_idxs), label));
-        }
-    }
-    documents
+    stated.into_iter().map(|(name, relations)| (name, span_sets(relations))).collect()
 }
 
-pub(crate) fn id_set(ids: &[u32]) -> IdSet {
+/// Merges rows with the same ids in the same order, keeping the highest label.
+fn span_sets(mut rows: Vec<(&[u32], SpanLabel)>) -> Vec<SpanSet<'_>> {
+    rows.sort_unstable_by(|a, b| a.0.cmp(b.0).then(b.1.cmp(&a.1)));
+    rows.dedup_by_key(|row| row.0);
+    let combinations = rows.into_iter().filter(|(_, label)| *label != SpanLabel::NoComb);
+    combinations.map(|(ids, label)| (id_set(ids), label)).collect()
+}
+
+/// Ids as a set; borrows when they are one already.
+pub(crate) fn id_set(ids: &[u32]) -> Cow<'_, [u32]> {
+    if ids.is_sorted_by(|a, b| a < b) {
+        return Cow::Borrowed(ids);
+    }
     let mut set = ids.to_vec();
     set.sort_unstable();
     set.dedup();
-    set
+    Cow::Owned(set)
 }
 
-pub(crate) fn similarity(a: &IdSet, b: &IdSet, exact: bool) -> f64 {
+/// Relations of a document, none where it is not in the file.
+pub(crate) fn relations<'d, 'a>(documents: &'d Documents<'a>, name: &str) -> &'d [SpanSet<'a>] {
+    documents.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Documents of both sides in a fixed order, so that sums are the same on every run.
+pub(crate) fn names<'a>(gold: &Documents<'a>, pred: &Documents<'a>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = gold.keys().chain(pred.keys()).copied().collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+pub(crate) fn similarity(a: &[u32], b: &[u32], exact: bool) -> f64 {
     if exact {
         return f64::from(u8::from(a == b));
     }
     overlap(a.iter().filter(|id| b.binary_search(id).is_ok()).count(), a.len(), b.len())
 }
 
-/// Sums the four scores over documents with a matching rule `(gold, pred, exact)`.
-pub(crate) fn tally(
-    gold: &Documents<'_>,
-    pred: &Documents<'_>,
-    matching: impl Fn(&[IdSet], &[IdSet], bool) -> Tally,
-) -> FourTallies {
-    let mut names: Vec<&str> = gold.keys().chain(pred.keys()).copied().collect();
-    names.sort_unstable();
-    names.dedup();
-    let mut four = FourTallies::default();
-    for name in names {
-        let sets = |documents: &Documents<'_>, least: SpanLabel| -> Vec<IdSet> {
-            let relations = documents.get(name).map_or(&[][..], Vec::as_slice);
-            relations.iter().filter(|(_, label)| *label >= least).map(|(ids, _)| ids.clone()).collect()
-        };
-        let (gold_pos, pred_pos) = (sets(gold, SpanLabel::Pos), sets(pred, SpanLabel::Pos));
-        let (gold_any, pred_any) = (sets(gold, SpanLabel::Comb), sets(pred, SpanLabel::Comb));
-        four.pos_exact.add(matching(&gold_pos, &pred_pos, true));
-        four.pos_partial.add(matching(&gold_pos, &pred_pos, false));
-        four.any_exact.add(matching(&gold_any, &pred_any, true));
-        four.any_partial.add(matching(&gold_any, &pred_any, false));
+impl FourTallies {
+    fn add_best_each_side(&mut self, gold: &[SpanSet<'_>], pred: &[SpanSet<'_>]) {
+        for (relations, others, of_gold) in [(gold, pred, true), (pred, gold, false)] {
+            for (ids, label) in relations {
+                let (mut any, mut pos) = ([0.0_f64; 2], [0.0_f64; 2]);
+                for (other_ids, other_label) in others {
+                    let found = [similarity(ids, other_ids, true), similarity(ids, other_ids, false)];
+                    let best = |best: &mut [f64; 2]| *best = [best[0].max(found[0]), best[1].max(found[1])];
+                    best(&mut any);
+                    if *other_label == SpanLabel::Pos {
+                        best(&mut pos);
+                    }
+                }
+                let add = |tally: &mut Tally, credit: f64| {
+                    let (sum, count) = if of_gold {
+                        (&mut tally.gold_credit, &mut tally.gold_count)
+                    } else {
+                        (&mut tally.pred_credit, &mut tally.pred_count)
+                    };
+                    *sum += credit;
+                    *count += 1;
+                };
+                add(&mut self.any_exact, any[0]);
+                add(&mut self.any_partial, any[1]);
+                if *label == SpanLabel::Pos {
+                    add(&mut self.pos_exact, pos[0]);
+                    add(&mut self.pos_partial, pos[1]);
+                }
+            }
+        }
     }
-    four
 }
 
 #[cfg(test)]
