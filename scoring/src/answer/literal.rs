@@ -217,16 +217,7 @@ impl<'a> Parser<'a> {
             Grammar::Python => matches!(word, "True" | "False" | "None"),
         };
         let number = word.parse::<f64>().is_ok() && word.bytes().any(|byte| byte.is_ascii_digit());
-        // JSON numbers have no plus sign, no leading zero and digits on both sides of the point.
-        let digits = word.strip_prefix('-').unwrap_or(word);
-        let json_number = digits.starts_with(|c: char| c.is_ascii_digit())
-            && !(digits.len() > 1
-                && digits.starts_with('0')
-                && digits.as_bytes().get(1).is_some_and(u8::is_ascii_digit))
-            && !digits.ends_with('.')
-            && !digits.contains(".e")
-            && !digits.contains(".E");
-        if known || number && (self.python() || json_number) {
+        if known || number && (self.python() || is_json_number(word)) {
             self.position += length;
             Ok(Value::Scalar)
         } else {
@@ -293,6 +284,17 @@ impl<'a> Parser<'a> {
                 }
             }
         }
+    }
+}
+
+/// Of what reads as a number: no plus sign, no leading zero, digits on both sides of the point.
+fn is_json_number(word: &str) -> bool {
+    let digits = word.strip_prefix('-').unwrap_or(word);
+    let odd_point = digits.ends_with('.') || digits.contains(".e") || digits.contains(".E");
+    match digits.as_bytes() {
+        [b'0', b'0'..=b'9', ..] => false,
+        [b'0'..=b'9', ..] => !odd_point,
+        _ => false,
     }
 }
 
