@@ -62,13 +62,22 @@ def run(args: argparse.Namespace, recipe: Recipe, sentences: list[Sentence], lex
         log(f"fold {fold} " + json.dumps({k: round(100 * v[0], 1) for k, v in report(args.out, sentences, [fold])["gold"].items()}))
 
 
-def load(folder: Path, fold: int, temperature: float = 1.0) -> dict:
-    """One fold's predictions, pair probabilities as they are after temperature scaling."""
+def adjust(probabilities: np.ndarray, temperature: float, label_bias: tuple[float, float]) -> np.ndarray:
+    """Temperature, then a shift of NEG and COMB against POS that leaves P(NONE) as it is: what the
+    exported pair head does (`export.AdjustedHeads`)."""
+    scaled = np.clip(probabilities, 1e-9, 1) ** (1 / temperature)
+    scaled /= scaled.sum(-1, keepdims=True)
+    shifted = scaled[:, 1:] * np.exp([0.0, *label_bias])
+    scaled[:, 1:] = shifted / shifted.sum(-1, keepdims=True) * (1 - scaled[:, :1])
+    return scaled
+
+
+def load(folder: Path, fold: int, temperature: float = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)) -> dict:
+    """One fold's predictions, pair probabilities adjusted as in the shipped model."""
     result = pickle.loads((folder / f"fold{fold}.pkl").read_bytes())
     for predictions in (result["gold"], *(result[u][1] for u in UNIONS)):
         for prediction in predictions:
-            scaled = np.clip(prediction.probabilities, 1e-9, 1) ** (1 / temperature)
-            prediction.probabilities = scaled / scaled.sum(-1, keepdims=True)
+            prediction.probabilities = adjust(prediction.probabilities, temperature, label_bias)
     return result
 
 
@@ -96,7 +105,7 @@ def mention_set(held: list[Sentence], spans) -> set:
     return {(s.key, *span) for s, found in zip(held, spans) for span in found}
 
 
-def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshold=0.5, e2e_threshold=0.5, mention_threshold=0.5, temperature=1.0) -> dict:
+def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshold=0.5, e2e_threshold=0.5, mention_threshold=0.5, temperature=1.0, label_bias=(0.0, 0.0)) -> dict:
     """Figures per system: name -> (mean, sd) over the folds, F1 as fractions."""
     by_key = {s.key: s for s in sentences}
     rows: dict[str, dict[str, list[float]]] = {}
@@ -105,7 +114,7 @@ def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshol
         rows.setdefault(system, {}).setdefault(name, []).append(value)
 
     for fold in folds:
-        result = load(folder, fold, temperature)
+        result = load(folder, fold, temperature, label_bias)
         held = [by_key[k] for k in result["keys"]]
         gold = gold_relations(held)
         for name, prf in four(gold, predicted_relations(held, result["gold"], threshold)).items():

@@ -38,15 +38,22 @@ class _Generic(nn.Module):
         return self.model.encode(input_ids, attention_mask, token_type_ids)
 
 
-class _Heads(nn.Module):
-    """pairs.onnx."""
+class AdjustedHeads(nn.Module):
+    """pairs.onnx: the heads with temperature and label shift folded in. The shift moves NEG and COMB
+    against POS and leaves P(NONE), hence which sets are found, as it is."""
 
-    def __init__(self, heads: PairHeads):
+    def __init__(self, heads: PairHeads, temperature: float = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)):
         super().__init__()
-        self.heads = heads
+        self.heads, self.temperature = heads, temperature
+        self.register_buffer("shift", torch.tensor([0.0, *label_bias]))
 
     def forward(self, hidden, mentions, pairs):
-        return self.heads(hidden, mentions, pairs)
+        logits, mention_logits = self.heads(hidden, mentions, pairs)
+        logits = logits / self.temperature
+        none, linked = logits[:, :1], logits[:, 1:]
+        shifted = linked + self.shift
+        level = linked.logsumexp(-1, keepdim=True) - shifted.logsumexp(-1, keepdim=True)
+        return torch.cat([none, shifted + level], -1), mention_logits
 
 
 def _first(value):
@@ -60,7 +67,7 @@ def load_run(weights: Path, encoder: str | None) -> Extractor:
     return model.eval()
 
 
-def export(model: Extractor, folder: Path) -> tuple[Path, Path]:
+def export(model: Extractor, heads: AdjustedHeads, folder: Path) -> tuple[Path, Path]:
     """Writes fp32 `model.onnx` and `pairs.onnx`."""
     folder.mkdir(parents=True, exist_ok=True)
     ids = torch.tensor([[101, 5, 6, 7, 8, 9, 102], [101, 5, 6, 7, 102, 0, 0]])
@@ -78,7 +85,7 @@ def export(model: Extractor, folder: Path) -> tuple[Path, Path]:
         hidden, _ = tagger(ids, mask, torch.zeros_like(ids))
         mentions = torch.tensor([[0, 1, 2], [0, 3, 5], [1, 1, 3]])
         torch.onnx.export(
-            _Heads(model.heads).eval(), (hidden, mentions, torch.tensor([[0, 1], [0, 1]])), str(second),
+            heads.eval(), (hidden, mentions, torch.tensor([[0, 1], [0, 1]])), str(second),
             input_names=["hidden", "mentions", "pairs"], output_names=["pair_logits", "mention_logits"],
             dynamic_axes={"hidden": axes, "mentions": {0: "mentions"}, "pairs": {0: "pairs"}, "pair_logits": {0: "pairs"}, "mention_logits": {0: "mentions"}},
             opset_version=17, dynamo=False,

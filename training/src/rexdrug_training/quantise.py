@@ -3,7 +3,7 @@
 dynamic      int8 MatMul, activation scale from the data: fastest without VNNI, but a sentence's result
              depends on its batch mates, so the extractor runs it one sentence at a time.
 static       int8 MatMul with calibrated activation scales (QDQ): results do not depend on batch mates.
-weight_only  int8 weights that are expanded to fp32 at load: fp32 speed and results, a quarter of the size.
+weight_only  int8 weights that are expanded to fp32 in the run: fp32 results, a quarter of the size.
 """
 
 from __future__ import annotations
@@ -19,9 +19,39 @@ from .data import Sentence
 from .features import collate, featurise
 
 
+def word_rows(source: Path, target: Path, smallest: int = 1 << 20) -> None:
+    """The gathered word-vector table as int8 with one scale per word; only the rows of the sentence are
+    expanded. (The stock quantiser has one scale for the whole table, which costs accuracy.)"""
+    model = onnx.load(str(source))
+    graph = model.graph
+    tables = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT and int(np.prod(t.dims)) >= smallest}
+    for node in [n for n in graph.node if n.op_type == "Gather" and n.input[0] in tables]:
+        tensor = tables[node.input[0]]
+        values = numpy_helper.to_array(tensor)
+        scale = np.maximum(np.abs(values).max(1, keepdims=True), 1e-8) / 127.0
+        codes = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
+        name, ids, out = tensor.name, node.input[1], node.output[0]
+        graph.initializer.remove(tensor)
+        graph.initializer.extend([numpy_helper.from_array(codes, name + "_int8"), numpy_helper.from_array(scale.astype(np.float32), name + "_scale")])
+        place = list(graph.node).index(node)
+        graph.node.remove(node)
+        for step, new in enumerate((
+            helper.make_node("Gather", [name + "_int8", ids], [out + "_codes"], name=name + "_codes"),
+            helper.make_node("Cast", [out + "_codes"], [out + "_float"], to=TensorProto.FLOAT, name=name + "_cast"),
+            helper.make_node("Gather", [name + "_scale", ids], [out + "_scale"], name=name + "_scales"),
+            helper.make_node("Mul", [out + "_float", out + "_scale"], [out], name=name + "_expand"),
+        )):
+            graph.node.insert(place + step, new)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
 def dynamic(source: Path, target: Path) -> None:
     """Per-channel, 7-bit weights (`reduce_range`: AVX2's 8-bit product would saturate)."""
-    quantize_dynamic(str(source), str(target), weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    rows = target.with_suffix(".rows.onnx")
+    word_rows(source, rows)
+    quantize_dynamic(str(rows), str(target), op_types_to_quantize=["MatMul"], weight_type=QuantType.QInt8, per_channel=True, reduce_range=True)
+    rows.unlink()
 
 
 class _Reader(CalibrationDataReader):
@@ -51,27 +81,25 @@ def static(source: Path, target: Path, sentences: list[Sentence], tokenizer) -> 
 
 
 def weight_only(source: Path, target: Path, smallest: int = 1 << 16) -> None:
-    """Every fp32 matrix of `smallest` values or more becomes int8 with a scale per column (per row for
-    the gathered word vectors) and a DequantizeLinear, which the runtime folds at load."""
-    model = onnx.load(str(source))
-    graph, added = model.graph, []
-    gathered = {n.input[0] for n in graph.node if n.op_type == "Gather"}
+    """Word vectors as in `word_rows`; every other fp32 matrix of `smallest` values or more becomes int8
+    with a scale per column and a DequantizeLinear."""
+    rows = target.with_suffix(".rows.onnx")
+    word_rows(source, rows)
+    model = onnx.load(str(rows))
+    rows.unlink()
+    graph = model.graph
     for tensor in list(graph.initializer):
         if tensor.data_type != TensorProto.FLOAT or int(np.prod(tensor.dims)) < smallest or len(tensor.dims) != 2:
             continue
-        values = numpy_helper.to_array(tensor)
-        axis = 0 if tensor.name in gathered else 1
-        scale = np.maximum(np.abs(values).max(axis=1 - axis, keepdims=True), 1e-8) / 127.0
+        values, name = numpy_helper.to_array(tensor), tensor.name
+        scale = np.maximum(np.abs(values).max(0), 1e-8) / 127.0
         codes = np.clip(np.rint(values / scale), -127, 127).astype(np.int8)
-        name = tensor.name
         graph.initializer.remove(tensor)
         graph.initializer.extend([
             numpy_helper.from_array(codes, name + "_int8"),
-            numpy_helper.from_array(scale.reshape(-1).astype(np.float32), name + "_scale"),
+            numpy_helper.from_array(scale.astype(np.float32), name + "_scale"),
             numpy_helper.from_array(np.zeros(scale.size, np.int8), name + "_zero"),
         ])
-        added.append(helper.make_node("DequantizeLinear", [name + "_int8", name + "_scale", name + "_zero"], [name], axis=axis, name=name + "_expand"))
-    for node in reversed(added):
-        graph.node.insert(0, node)
+        graph.node.insert(0, helper.make_node("DequantizeLinear", [name + "_int8", name + "_scale", name + "_zero"], [name], axis=1, name=name + "_expand"))
     onnx.checker.check_model(model)
     onnx.save(model, str(target))

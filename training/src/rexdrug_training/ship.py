@@ -13,7 +13,7 @@ import torch
 from . import data, quantise
 from .crossval import gold_relations
 from .decode import decode
-from .export import export, load_run
+from .export import AdjustedHeads, export, load_run
 from .features import load_tokenizer
 from .model import encoder_folder
 from .package import training_data, write
@@ -21,13 +21,6 @@ from .runtime import OnnxModel, sentences_per_second, softmax
 from .score import Relation, four
 
 FORMS = ("fp32", "weight_only", "static", "dynamic")
-
-
-def fold_temperature(model, temperature: float) -> None:
-    """Divides the pair logits for good, so that the shipped probabilities are the calibrated ones."""
-    with torch.no_grad():
-        model.heads.out.weight /= temperature
-        model.heads.out.bias /= temperature
 
 
 def build(form: str, folder: Path, sentences, tokenizer) -> Path:
@@ -53,7 +46,7 @@ def relations(model: OnnxModel, sentences, threshold: float, batch: int) -> list
     return out
 
 
-def parity_with_torch(model, onnx_model: OnnxModel, sentences, tokenizer) -> dict[str, float]:
+def parity_with_torch(model, heads, onnx_model: OnnxModel, sentences, tokenizer) -> dict[str, float]:
     """Largest difference of pair logits: ONNX against torch, and one sentence against a batch."""
     from .features import collate, featurise
 
@@ -64,7 +57,7 @@ def parity_with_torch(model, onnx_model: OnnxModel, sentences, tokenizer) -> dic
         batch = collate([featurise(sentence, tokenizer)])
         with torch.no_grad():
             hidden, _ = model.encode(batch.input_ids, batch.attention_mask, batch.token_type_ids)
-            expected = model.heads(hidden, batch.mentions, batch.pairs)[0].numpy()
+            expected = heads(hidden, batch.mentions, batch.pairs)[0].numpy()
         if len(expected):
             torch_gap = max(torch_gap, float(np.abs(expected - alone).max()))
             batch_gap = max(batch_gap, float(np.abs(in_batch - alone).max()))
@@ -88,14 +81,15 @@ def main(argv: list[str] | None = None) -> None:
     settings = {"method": "average_link", "threshold": 0.5, "mention_threshold": 0.5, "tag_threshold": 0.5, **facts.get("decode", {})}
     tokenizer = load_tokenizer(encoder_folder(args.encoder))
     model = load_run(args.weights, args.encoder)
-    fold_temperature(model, facts.get("temperature", 1.0))
+    bias = facts.get("label_bias", {"NEG": 0.0, "COMB": 0.0})
+    heads = AdjustedHeads(model.heads, facts.get("temperature", 1.0), (bias["NEG"], bias["COMB"])).eval()
     sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")
     sample = sentences[::7]
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        export(model, folder)
+        export(model, heads, folder)
         reference = OnnxModel(folder, tokenizer)
-        gaps = parity_with_torch(model, reference, sample[:40], tokenizer)
+        gaps = parity_with_torch(model, heads, reference, sample[:40], tokenizer)
         print(json.dumps(gaps), flush=True)
         if max(gaps.values()) > 1e-3:
             raise SystemExit(f"export differs from torch: {gaps}; expected at most 1e-3")
@@ -114,7 +108,7 @@ def main(argv: list[str] | None = None) -> None:
         build(args.form, folder, sentences, tokenizer).replace(folder / "model.onnx")
         write(args.out, folder, {
             "name": args.name, "invariant": args.form != "dynamic", "decode": settings,
-            "calibration": {"temperature": 1.0, "folded_temperature": facts.get("temperature", 1.0), **facts.get("calibration", {})},
+            "calibration": {"temperature": 1.0, "folded_temperature": facts.get("temperature", 1.0), "folded_label_bias": bias, **facts.get("calibration", {})},
             "training_data": training_data(args.data, facts.get("items", {"drugcomb": len(sentences)})),
             "recipe": {"form": args.form, **facts.get("recipe", {})}, "scores": facts.get("scores", {"cross_validation": {}}),
             "encoder": encoder_folder(args.encoder), "tokenizer": tokenizer,
