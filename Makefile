@@ -9,9 +9,11 @@ ORT_DIR := .onnxruntime
 ORT_LIB := $(ORT_DIR)/lib/libonnxruntime.so.$(ORT_VERSION)
 READERS := $(CACHE)/readers-$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 WAREHOUSE ?= warehouse/demo
-REXDRUG := cargo run -q -p rexdrug --
+# Everything builds with --workspace: -p would resolve other features and compile the dependencies twice.
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+REXDRUG := $(TARGET)/debug/rexdrug
 
-.PHONY: help setup demo test check build bench generate readers train clean-demo
+.PHONY: help setup debug demo test check build bench generate readers train clean-demo
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,7 +30,10 @@ $(ORT_LIB):
 
 setup: $(ORT_LIB) ## Fetch ONNX Runtime's library into .onnxruntime/ (from its PyPI wheel)
 
-demo: setup clean-demo ## Build, run over the bundled sample, print the combinations
+debug: setup
+	cargo build --workspace
+
+demo: debug clean-demo ## Build, run over the bundled sample, print the combinations
 	@$(REXDRUG) run data/sample --warehouse $(WAREHOUSE)
 
 clean-demo:
@@ -41,23 +46,23 @@ $(READERS)/ready: tests/python/requirements.txt
 
 readers: $(READERS)/ready
 
-test: setup readers ## Run all tests (those that use ../shared skip with a message where it is not there)
-	REXDRUG_TEST_PYTHON=$(READERS)/bin/python cargo test -q --workspace
+test: debug readers ## Run all tests (those that use ../shared skip with a message where it is not there)
+	REXDRUG_TEST_PYTHON=$(READERS)/bin/python REXDRUG_BIN=$(abspath $(REXDRUG)) cargo test --workspace
 
 check: ## Format, lints, generated reference
 	cargo fmt --all --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
-	cargo test -q -p rexdrug-schemas generated
+	cargo test -q --workspace --lib generated
 
-generate: ## Write docs/reference, the schema golden files and the compiled seed lexicon anew
-	REXDRUG_BLESS=1 cargo test -q -p rexdrug-schemas generated
-	cargo run -q -p rexdrug -- lexicon build --seed data/lexicon --output data/lexicon/seed.lexicon
+generate: debug ## Write docs/reference, the schema golden files and the compiled seed lexicon anew
+	REXDRUG_BLESS=1 cargo test -q --workspace --lib generated
+	$(REXDRUG) lexicon build --seed data/lexicon --output data/lexicon/seed.lexicon
 
 build: setup ## Optimised binary: target/release/rexdrug
 	cargo build --release -p rexdrug
 
-bench: setup ## Measure (release profile); prints ratios against the floors in the same run
-	cargo bench -q -p rexdrug-tests
+bench: build ## Measure with the optimised binary; prints ratios against the floors in the same run
+	REXDRUG_BIN=target/release/rexdrug tests/bench.sh
 
 train: ## Train the default model (see training/README.md)
 	$(MAKE) -C training train

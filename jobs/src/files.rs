@@ -49,14 +49,20 @@ mod tests {
     #[test]
     fn patterns_find_files_in_their_order_of_application() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["updates/pubmed26n1335.xml.gz", "baseline/pubmed26n0002.xml.gz", "baseline/pubmed26n0001.xml", "a.md5"] {
+        for name in
+            ["updates/pubmed26n1335.xml.gz", "baseline/pubmed26n0002.xml.gz", "baseline/pubmed26n0001.xml", "a.md5"]
+        {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
         let root = folder.path().display();
         let names = |pattern: String| -> Vec<String> {
-            expand(&[pattern]).unwrap().iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
+            expand(&[pattern])
+                .unwrap()
+                .iter()
+                .map(|file| file.file_name().unwrap().to_string_lossy().into_owned())
+                .collect()
         };
         let all = ["pubmed26n0001.xml", "pubmed26n0002.xml.gz", "pubmed26n1335.xml.gz"];
         assert_eq!(names(format!("{root}/**/*.xml*")), all);

@@ -1,4 +1,5 @@
 //! The `rexdrug` command: MEDLINE files in, a table of drug combinations out.
+#![expect(clippy::print_stdout, reason = "results of a command belong on standard output")]
 
 mod cli;
 mod config;

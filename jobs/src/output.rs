@@ -34,8 +34,9 @@ pub fn write(batches: &[RecordBatch], schema: SchemaRef, format: Format, out: &m
     match format {
         Format::Table => {
             let options = FormatOptions::default().with_null("");
-            let table = arrow::util::pretty::pretty_format_batches_with_schema_and_options(schema, batches, &options)
-                .or_else(|_| arrow::util::pretty::pretty_format_batches_with_options(batches, &options))?;
+            let empty = [RecordBatch::new_empty(schema)];
+            let shown = if batches.is_empty() { &empty } else { batches };
+            let table = arrow::util::pretty::pretty_format_batches_with_options(shown, &options)?;
             writeln!(out, "{table}")?;
         }
         Format::Csv => write_csv(batches, &schema, out)?,
@@ -89,7 +90,9 @@ fn write_csv(batches: &[RecordBatch], schema: &SchemaRef, out: &mut dyn Write) -
             .zip(&columns)
             .map(|(field, column)| Field::new(field.name(), column.data_type().clone(), true))
             .collect();
-        writer.write(&RecordBatch::try_new(SchemaRef::new(Schema::new(fields)), columns)?).context("cannot write CSV")?;
+        writer
+            .write(&RecordBatch::try_new(SchemaRef::new(Schema::new(fields)), columns)?)
+            .context("cannot write CSV")?;
     }
     Ok(())
 }

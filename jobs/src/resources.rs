@@ -25,7 +25,9 @@ const DEFAULT_MODEL: &str = "data/models/rexdrug-mini";
 pub fn lexicon(settings: &Settings) -> Result<Arc<Lexicon>> {
     let lexicon = match &settings.lexicon {
         Some(path) => Lexicon::load(path).with_context(|| format!("lexicon {} cannot be used", path.display()))?,
-        None => Lexicon::from_bytes(SEED_LEXICON).context("the seed lexicon in this binary is damaged; build it again")?,
+        None => {
+            Lexicon::from_bytes(SEED_LEXICON).context("the seed lexicon in this binary is damaged; build it again")?
+        }
     };
     Ok(Arc::new(lexicon))
 }
@@ -69,7 +71,8 @@ pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extracti
         Some(model) if model.to_string_lossy().starts_with("scripted:") => model.to_string_lossy().into_owned(),
         _ => model_folder(settings)?.to_string_lossy().into_owned(),
     };
-    let wanted = ExtractOptions { model_uri: model_uri.clone(), device: device.to_string(), ..ExtractOptions::default() };
+    let wanted =
+        ExtractOptions { model_uri: model_uri.clone(), device: device.to_string(), ..ExtractOptions::default() };
     let engine = ExtractEngine::load(&wanted).context("the extraction model cannot be used")?;
     let info = engine.info().clone();
     let run = RunFields {

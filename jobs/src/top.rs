@@ -36,7 +36,8 @@ pub async fn print(context: &SessionContext, limit: usize) -> Result<()> {
     let marks = Marks::for_stdout();
     println!("\npapers  POS NEG COMB  combination");
     for batch in &batches {
-        let column = |name: &str| batch.column_by_name(name).with_context(|| format!("no column `{name}` in the ranking"));
+        let column =
+            |name: &str| batch.column_by_name(name).with_context(|| format!("no column `{name}` in the ranking"));
         let strings = |name: &str| -> Result<Vec<String>> {
             let array = arrow::compute::cast(column(name)?, &arrow::datatypes::DataType::Utf8)?;
             Ok(array.as_string::<i32>().iter().map(|value| value.unwrap_or_default().to_owned()).collect())

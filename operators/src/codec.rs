@@ -57,9 +57,7 @@ impl RexdrugLogicalCodec {
 impl LogicalExtensionCodec for RexdrugLogicalCodec {
     fn try_decode(&self, bytes: &[u8], inputs: &[LogicalPlan], context: &TaskContext) -> Result<Extension> {
         match read(bytes) {
-            Some(operator) => {
-                Ok(Extension { node: Arc::new(OperatorNode::try_new(operator?, one_input(inputs)?)?) })
-            }
+            Some(operator) => Ok(Extension { node: Arc::new(OperatorNode::try_new(operator?, one_input(inputs)?)?) }),
             None => self.inner.try_decode(bytes, inputs, context),
         }
     }

@@ -29,7 +29,9 @@ pub enum OperatorError {
         got: String,
     },
     /// A plan asks for a resource that this process does not hold.
-    #[error("the plan needs {resource} with sha256 {expected}; this process holds {got}; give both the same {resource}")]
+    #[error(
+        "the plan needs {resource} with sha256 {expected}; this process holds {got}; give both the same {resource}"
+    )]
     Resource {
         /// `lexicon` or `model`.
         resource: &'static str,

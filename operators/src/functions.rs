@@ -44,7 +44,12 @@ fn argument(function: &str, args: &ScalarFunctionArgs) -> Result<arrow::array::S
 }
 
 /// Lists of `values` with one length per input row; null in, null out.
-fn lists(item: Arc<Field>, values: StructArray, lengths: Vec<usize>, nulls: Option<NullBuffer>) -> Result<ColumnarValue> {
+fn lists(
+    item: Arc<Field>,
+    values: StructArray,
+    lengths: Vec<usize>,
+    nulls: Option<NullBuffer>,
+) -> Result<ColumnarValue> {
     let lists = ListArray::try_new(item, OffsetBuffer::from_lengths(lengths), Arc::new(values), nulls)?;
     Ok(ColumnarValue::Array(Arc::new(lists)))
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use datafusion::catalog::Session;
 use datafusion::error::Result;
 use datafusion::execution::context::QueryPlanner;
-use datafusion::catalog::Session;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
-use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
 use crate::OperatorError;
@@ -39,17 +39,18 @@ impl OperatorResources {
             }
             Operator::DrugPrefilter(options) => {
                 let held = self.lexicon.as_ref();
-                let lexicon = held.filter(|lexicon| lexicon.sha256() == options.lexicon_sha256).ok_or_else(|| {
-                    missing("lexicon", &options.lexicon_sha256, held.map(|lexicon| lexicon.sha256()))
-                })?;
+                let lexicon = held
+                    .filter(|lexicon| lexicon.sha256() == options.lexicon_sha256)
+                    .ok_or_else(|| missing("lexicon", &options.lexicon_sha256, held.map(|lexicon| lexicon.sha256())))?;
                 let kernel = DrugPrefilter::new(options.clone(), Arc::clone(lexicon));
                 Arc::new(DrugPrefilterExec::try_new(Arc::new(kernel), input)?)
             }
             Operator::Extract(options) => {
                 let held = self.engine.as_ref();
-                let engine = held.filter(|engine| engine.info().model_sha256 == options.model_sha256).ok_or_else(|| {
-                    missing("model", &options.model_sha256, held.map(|engine| engine.info().model_sha256.as_str()))
-                })?;
+                let engine =
+                    held.filter(|engine| engine.info().model_sha256 == options.model_sha256).ok_or_else(|| {
+                        missing("model", &options.model_sha256, held.map(|engine| engine.info().model_sha256.as_str()))
+                    })?;
                 Arc::new(ExtractExec::try_new(input, options.clone(), Arc::clone(engine))?)
             }
         })

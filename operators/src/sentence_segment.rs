@@ -174,6 +174,7 @@ impl BatchKernel for SentenceSegment {
 /// Column `name` of the document of each sentence.
 fn repeat(batch: &RecordBatch, name: &str, documents: &UInt32Array) -> Result<ArrayRef> {
     let array = column(batch, name)?;
-    let array: ArrayRef = if array.data_type().is_string() { Arc::new(string_view(array, name)?) } else { Arc::clone(array) };
+    let array: ArrayRef =
+        if array.data_type().is_string() { Arc::new(string_view(array, name)?) } else { Arc::clone(array) };
     Ok(take(&array, documents, None)?)
 }

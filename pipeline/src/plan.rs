@@ -30,11 +30,7 @@ pub fn candidates(documents: DataFrame, prefilter: PrefilterOptions) -> Result<L
 ///
 /// # Errors
 /// When a column is missing.
-pub fn combinations(
-    documents: DataFrame,
-    prefilter: PrefilterOptions,
-    extract: ExtractOptions,
-) -> Result<LogicalPlan> {
+pub fn combinations(documents: DataFrame, prefilter: PrefilterOptions, extract: ExtractOptions) -> Result<LogicalPlan> {
     OperatorNode::plan(Operator::Extract(extract), candidates(documents, prefilter)?)
 }
 

@@ -52,7 +52,8 @@ pub fn run(args: ModelArgs, settings: &Settings) -> Result<ExitCode> {
             let engine = ExtractEngine::load(&options).context("the hashes are right, but the model does not run")?;
             let device = &engine.info().device;
             if settings.json {
-                let files: Vec<_> = report.files.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
+                let files: Vec<_> =
+                    report.files.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
                 let found = json!({
                     "model_id": report.model_id, "model_sha256": report.model_sha256, "device": device, "files": files
                 });

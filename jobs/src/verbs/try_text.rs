@@ -100,8 +100,11 @@ pub async fn run(args: TryArgs, settings: &Settings) -> Result<ExitCode> {
 fn show(outcome: &Outcome) {
     let marks = Marks::for_stdout();
     for (index, sentence) in outcome.sentences.iter().enumerate() {
-        let spans: Vec<(i32, i32)> =
-            sentence.mentions.iter().map(|mention| (mention.start - sentence.start, mention.end - sentence.start)).collect();
+        let spans: Vec<(i32, i32)> = sentence
+            .mentions
+            .iter()
+            .map(|mention| (mention.start - sentence.start, mention.end - sentence.start))
+            .collect();
         println!("{:>3}  {}", index + 1, highlight(&sentence.text, &spans, marks));
         for found in outcome.combinations.iter().filter(|found| usize::try_from(found.sentence_index) == Ok(index)) {
             let drugs: Vec<&str> = found.drugs.iter().map(|drug| drug.name.as_str()).collect();

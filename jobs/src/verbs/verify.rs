@@ -4,28 +4,41 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use rexdrug_pipeline::warehouse::Warehouse;
+use rexdrug_pipeline::warehouse::{Severity, VerifyOptions, Warehouse, verify};
 
 use crate::config::Settings;
 
 /// Recompute counts, offsets, ids and provenance over a warehouse; exit 1 when something is broken.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {}
+pub struct VerifyArgs {
+    /// Findings shown of each kind
+    #[arg(long, default_value_t = VerifyOptions::default().most_per_code, value_name = "N")]
+    most: usize,
+}
+
+/// Exit code of a warehouse that holds something broken.
+const BROKEN: u8 = 1;
 
 /// Runs the verb.
 ///
 /// # Errors
 /// When the warehouse cannot be read at all.
-pub async fn run(_args: VerifyArgs, settings: &Settings) -> Result<ExitCode> {
+pub async fn run(args: VerifyArgs, settings: &Settings) -> Result<ExitCode> {
     let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
-    let report = warehouse.verify().await?;
+    let options = VerifyOptions { most_per_code: args.most, ..VerifyOptions::default() };
+    let findings = verify(&warehouse, options).await?;
+    let broken = findings.iter().filter(|finding| finding.severity == Severity::Broken).count();
     if settings.json {
-        println!("{}", serde_json::to_string_pretty(&report)?);
+        println!("{}", serde_json::to_string_pretty(&findings)?);
     } else {
-        for finding in &report.findings {
+        for finding in &findings {
             println!("{finding}");
         }
-        println!("{}", report.summary());
+        match (broken, findings.len() - broken) {
+            (0, 0) => println!("{}: sound", warehouse.root()),
+            (0, unfinished) => println!("{}: sound, {unfinished} files unfinished; run them again", warehouse.root()),
+            (broken, _) => println!("{}: {broken} findings", warehouse.root()),
+        }
     }
-    Ok(if report.is_sound() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
 }

@@ -179,7 +179,8 @@ async fn rows_do_not_depend_on_partitions_batches_or_queue() {
 async fn every_column_of_a_row_is_right() {
     let text = "Ünd. α Aspirin with ibuprofen (ASA) helped.".to_owned();
     let sentence = "α Aspirin with ibuprofen (ASA) helped.";
-    let batch = candidates(&[text.clone()], &[(0, 5, sentence, vec![(2, 9, "Aspirin"), (15, 24, "ibuprofen")])]);
+    let batch =
+        candidates(std::slice::from_ref(&text), &[(0, 5, sentence, vec![(2, 9, "Aspirin"), (15, 24, "ibuprofen")])]);
     let out = rows(&node(source(&batch, 1, 1), Scripted::new("with"), 10)).await;
     assert_eq!((out.num_rows(), out.schema()), (1, COMBINATIONS.schema()));
     let string = |name: &str| out.column_by_name(name).unwrap().as_string::<i32>().value(0).to_owned();

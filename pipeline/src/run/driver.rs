@@ -106,9 +106,8 @@ async fn ingest_stage(
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
     let prefetch = options.prefetch;
-    let mut parcels = stream::iter(files)
-        .map(|path| ingest_parcel(warehouse.clone(), path, Arc::clone(&options)))
-        .buffered(prefetch);
+    let mut parcels =
+        stream::iter(files).map(|path| ingest_parcel(warehouse.clone(), path, Arc::clone(&options))).buffered(prefetch);
     while let Some(parcel) = parcels.next().await {
         if out.send(parcel?).await.is_err() {
             break;

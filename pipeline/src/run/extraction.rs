@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
+use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
 use rexdrug_operators::extract::QuarantinedSentence;
@@ -38,8 +39,7 @@ pub(crate) async fn extract(
 ) -> Result<Extracted, PipelineError> {
     let started = Instant::now();
     let failed = |error: DataFusionError| PipelineError::plan(source_file, "extraction", &error);
-    let plan =
-        plan::combinations(documents, settings.prefilter.clone(), settings.extract.clone()).map_err(failed)?;
+    let plan = plan::combinations(documents, settings.prefilter.clone(), settings.extract.clone()).map_err(failed)?;
     let frame = plan::frame(session.context(), plan);
     let context = Arc::new(frame.task_ctx());
     let physical = frame.create_physical_plan().await.map_err(failed)?;
@@ -62,18 +62,17 @@ pub(crate) async fn extract(
     Ok(Extracted {
         combinations: writer.map(SpoolWriter::finish).transpose()?,
         quarantine,
-        sentences_read: count(physical.as_ref(), "SentenceSegmentExec", "output_rows"),
-        sentences_kept: count(physical.as_ref(), "DrugPrefilterExec", "output_rows"),
-        sentences_extracted: count(physical.as_ref(), "ExtractExec", "sentences_extracted"),
+        sentences_read: count(physical.as_ref(), "SentenceSegmentExec", &|metrics| metrics.output_rows()),
+        sentences_kept: count(physical.as_ref(), "DrugPrefilterExec", &|metrics| metrics.output_rows()),
+        sentences_extracted: count(physical.as_ref(), "ExtractExec", &|metrics| {
+            metrics.sum_by_name("sentences_extracted").map(|value| value.as_usize())
+        }),
         seconds: started.elapsed().as_secs_f64(),
     })
 }
 
 /// Sum over partitions of a metric of the nodes called `node`.
-fn count(plan: &dyn ExecutionPlan, node: &str, metric: &str) -> u64 {
-    let own = match plan.name() == node {
-        true => plan.metrics().and_then(|metrics| metrics.sum_by_name(metric)).map_or(0, |value| value.as_usize() as u64),
-        false => 0,
-    };
+fn count(plan: &dyn ExecutionPlan, node: &str, metric: &dyn Fn(&MetricsSet) -> Option<usize>) -> u64 {
+    let own = (plan.name() == node).then(|| plan.metrics().as_ref().and_then(metric)).flatten().unwrap_or(0) as u64;
     own + plan.children().into_iter().map(|child| count(child.as_ref(), node, metric)).sum::<u64>()
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListArray, NullArray, StringBuilder, StructArray, new_null_array,
+    ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListArray, NullArray, StringBuilder, StructArray,
+    new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, FieldRef, Fields};
@@ -11,7 +12,7 @@ use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use rexdrug_schemas::{DOCUMENTS, SourceRef, pmid_doc_id};
 
-use super::pubmed::{AbstractSection, PubmedRecord};
+use rexdrug_pubmed::{AbstractSection, PubmedRecord};
 
 /// Label of the title in `documents.sections`.
 const TITLE: &str = "TITLE";
@@ -264,7 +265,8 @@ mod tests {
         let text: Vec<char> = batch.column_by_name("text").unwrap().as_string::<i32>().value(0).chars().collect();
         let sections = batch.column_by_name("sections").unwrap().as_list::<i32>().value(0);
         let sections = sections.as_struct();
-        let (start, end) = (sections.column(2).as_primitive::<Int32Type>(), sections.column(3).as_primitive::<Int32Type>());
+        let (start, end) =
+            (sections.column(2).as_primitive::<Int32Type>(), sections.column(3).as_primitive::<Int32Type>());
         let slices: Vec<String> =
             (0..3).map(|row| text[start.value(row) as usize..end.value(row) as usize].iter().collect()).collect();
         assert_eq!(slices, ["α-interferon.", "We gave β.", "End."]);

@@ -6,10 +6,10 @@ use std::time::Instant;
 use rexdrug_schemas::{DOCUMENTS, QuarantineStage, RunStatus, SourceRef, pmid_doc_id, source_sequence};
 
 use super::documents::DocumentRows;
-use super::pubmed::{self, FileFault, PubmedEvent, RejectReason, RejectedRecord, SidecarCheck};
 use super::quarantine::QuarantineRow;
 use crate::error::PipelineError;
 use crate::warehouse::{SpoolCompression, SpoolFile, SpoolWriter};
+use rexdrug_pubmed::{self as pubmed, FileFault, PubmedEvent, RejectReason, RejectedRecord, SidecarCheck};
 
 /// How files are read.
 #[derive(Debug, Clone)]

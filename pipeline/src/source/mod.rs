@@ -2,7 +2,6 @@
 
 mod documents;
 mod ingest;
-pub mod pubmed;
 mod quarantine;
 
 pub use documents::{DocumentRows, text_document};

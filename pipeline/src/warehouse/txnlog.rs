@@ -78,10 +78,10 @@ async fn newest_checkpoint(table: &str, store: &LogStoreRef, version: u64) -> Re
     let mut listing = objects.list(Some(&Path::from("_delta_log")));
     let failed = |error| WarehouseError::delta(table, "list the log", error);
     while let Some(meta) = listing.try_next().await.map_err(failed)? {
-        if let Some((at, parts)) = meta.location.filename().and_then(parse_checkpoint_name) {
-            if at <= version {
-                found.push((at, parts, meta));
-            }
+        if let Some((at, parts)) = meta.location.filename().and_then(parse_checkpoint_name)
+            && at <= version
+        {
+            found.push((at, parts, meta));
         }
     }
     found.sort_by(|left, right| (right.0, right.1, &right.2.location).cmp(&(left.0, left.1, &left.2.location)));

@@ -15,6 +15,9 @@ use super::super::{CommitHook, CommitPoint, Warehouse, verify};
 use super::files::{Source, batch, combination, document, record, spool};
 use super::scenario::rows;
 
+/// Finding codes that a damage must cause, and the damage.
+type Damage = (&'static [&'static str], fn(&mut Value));
+
 async fn sound(uri: &str) -> (Warehouse, Source) {
     let folder = tempfile::tempdir().unwrap();
     let warehouse = Warehouse::open(uri, HashMap::new()).unwrap();
@@ -107,7 +110,7 @@ async fn wrong_offsets_arity_keys_and_ids() {
     let folder = tempfile::tempdir().unwrap();
     let (warehouse, _) = sound(folder.path().to_str().unwrap()).await;
     let good = json_rows(&warehouse, "combinations").await;
-    let damages: [(&[&str], fn(&mut Value)); 6] = [
+    let damages: [Damage; 6] = [
         (&["surface_offset", "combination_id"], |row| {
             row["drugs"][0]["start"] = json!(row["drugs"][0]["start"].as_i64().unwrap() + 1)
         }),
@@ -147,7 +150,7 @@ async fn wrong_run_counts_and_unknown_models() {
     let folder = tempfile::tempdir().unwrap();
     let (warehouse, _) = sound(folder.path().to_str().unwrap()).await;
     let good = json_rows(&warehouse, "runs").await;
-    let damages: [(&[&str], fn(&mut Value)); 5] = [
+    let damages: [Damage; 5] = [
         (&["run_sum"], |row| row["records_read"] = json!(50)),
         (&["run_sum"], |row| row["sentences_cut"] = json!(50)),
         (&["run_sum", "run_counts"], |row| row["documents_written"] = json!(4)),

@@ -195,7 +195,7 @@ fn real_files(folder: &Path, found: &mut Vec<PathBuf>) {
 
 #[test]
 fn real_files_read_the_same_as_a_whole_tree_walk() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/medline");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/medline");
     let mut files = Vec::new();
     real_files(&folder, &mut files);
     if files.is_empty() {
