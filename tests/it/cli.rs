@@ -119,6 +119,27 @@ fn a_damaged_file_is_quarantined_and_the_rest_goes_on() {
     assert!(stdout(&["verify", "--warehouse", &warehouse]).contains("sound"));
 }
 
+/// Reading ahead, extracting and committing overlap and share the tables' locks; with many small files every stage waits
+/// for every other one.
+#[test]
+fn many_small_files_go_through_without_the_stages_waiting_for_each_other() {
+    let (input, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let record = |pmid: usize| {
+        format!(
+            "<PubmedArticleSet><PubmedArticle><MedlineCitation><PMID Version=\"1\">{pmid}</PMID><Article>\
+             <ArticleTitle>Cisplatin with gemcitabine.</ArticleTitle></Article></MedlineCitation></PubmedArticle></PubmedArticleSet>"
+        )
+    };
+    for number in 1..=60 {
+        std::fs::write(input.path().join(format!("m26n{number:04}.xml")), record(number)).unwrap();
+    }
+    let (input, warehouse) =
+        (input.path().to_string_lossy().into_owned(), folder.path().to_string_lossy().into_owned());
+    let summary = json(&["run", &input, "--warehouse", &warehouse, "--model", "scripted:keyword=with", "--json"]);
+    assert_eq!(summary["files_committed"], 60, "{summary}");
+    assert_eq!(sql(folder.path(), "SELECT count(*) AS n FROM combinations")[0]["n"], 60);
+}
+
 #[test]
 fn try_shows_offsets_that_slice_the_text() {
     let text = "β-blockers aside, cisplatin plus gemcitabine improved survival. Nothing else was given.";

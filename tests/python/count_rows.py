@@ -10,6 +10,12 @@ from deltalake import DeltaTable
 TABLES = ["documents", "quarantine", "combinations", "runs"]
 
 
+def count_by_duckdb(rows) -> int:
+    connection = duckdb.connect()
+    connection.register("delta_rows", rows)
+    return connection.execute("SELECT count(*) FROM delta_rows").fetchall()[0][0]
+
+
 def main(warehouse: str) -> None:
     found = {"deltalake": {}, "duckdb": {}, "polars": {}}
     for name in TABLES:
@@ -17,7 +23,7 @@ def main(warehouse: str) -> None:
         rows = DeltaTable(uri).to_pyarrow_table()
         found["deltalake"][name] = rows.num_rows
         # DuckDB's own Delta extension is a download; it reads the table's Arrow form here.
-        found["duckdb"][name] = duckdb.sql("SELECT count(*) FROM rows").fetchone()[0]
+        found["duckdb"][name] = count_by_duckdb(rows)
         if not uri.startswith("s3://"):
             found["polars"][name] = polars.scan_delta(uri).select(polars.len()).collect().item()
     print(json.dumps(found))

@@ -98,7 +98,8 @@ pub async fn run_files(
     Ok(summary)
 }
 
-/// Files in order, `prefetch` of them at once on blocking threads.
+/// Files in order, `prefetch` of them at once, each a task of its own: a file that waits to be taken must not keep
+/// another from being polled, which may hold a lock on a table that the commit stage needs.
 async fn ingest_stage(
     warehouse: Warehouse,
     files: Vec<PathBuf>,
@@ -106,10 +107,13 @@ async fn ingest_stage(
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
     let prefetch = options.prefetch;
-    let mut parcels =
-        stream::iter(files).map(|path| ingest_parcel(warehouse.clone(), path, Arc::clone(&options))).buffered(prefetch);
+    let mut parcels = stream::iter(files)
+        .map(|path| tokio::spawn(ingest_parcel(warehouse.clone(), path, Arc::clone(&options))))
+        .buffered(prefetch);
     while let Some(parcel) = parcels.next().await {
-        if out.send(parcel?).await.is_err() {
+        let parcel =
+            parcel.map_err(|error| PipelineError::Task { task: "reading a file", reason: error.to_string() })??;
+        if out.send(parcel).await.is_err() {
             break;
         }
     }
