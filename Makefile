@@ -62,7 +62,7 @@ build: setup ## Optimised binary: target/release/rexdrug
 	cargo build --release -p rexdrug
 
 bench: build ## Measure with the optimised binary; prints ratios against the floors in the same run
-	REXDRUG_BIN=target/release/rexdrug tests/bench.sh
+	REXDRUG_BIN=$(abspath $(TARGET))/release/rexdrug tests/bench.sh
 
 train: ## Train the default model (see training/README.md)
 	$(MAKE) -C training train
