@@ -59,10 +59,14 @@ generate: debug ## Write docs/reference, the schema golden files and the compile
 	$(REXDRUG) lexicon build --seed data/lexicon --output data/lexicon/seed.lexicon
 
 build: setup ## Optimised binary: target/release/rexdrug
-	cargo build --release -p rexdrug
+	cargo build --release --workspace
 
-bench: build ## Measure with the optimised binary; prints ratios against the floors in the same run
-	REXDRUG_BIN=$(abspath $(TARGET))/release/rexdrug tests/bench.sh
+BENCH ?= $(abspath $(TARGET))/bench-corpus
+RECORDS ?= 30000
+bench: build ## Measure the parts (criterion), extraction against ONNX Runtime alone, and whole runs against their floor
+	file=$$(tests/corpus.sh $(BENCH)-$(RECORDS) $(RECORDS)); \
+	REXDRUG_BENCH_FILE=$$file cargo bench --workspace --bench parts --bench extraction; \
+	REXDRUG_BIN=$(abspath $(TARGET))/release/rexdrug tests/bench.sh $$file
 
 train: ## Train the default model (see training/README.md)
 	$(MAKE) -C training train

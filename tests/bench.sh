@@ -1,20 +1,13 @@
 #!/usr/bin/env bash
 # End-to-end measurement of one binary against its floor and a rival, all in one run on one machine.
 #   REXDRUG_BIN=target/release/rexdrug tests/bench.sh [FILE.xml.gz]
-# Without FILE the corpus generator beside the repository makes one of 30,000 records, or the sample corpus is used.
+# Without FILE, tests/corpus.sh makes one of RECORDS records (default 30,000).
 set -euo pipefail
 root="$(cd "$(dirname "$0")/.." && pwd)"
 bin="${REXDRUG_BIN:?set REXDRUG_BIN to the binary to measure}"
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
-file="${1:-}"
-if [ -z "$file" ] && [ -f "$root/../shared/tools/make_medline.py" ]; then
-    python3 "$root/../shared/tools/make_medline.py" "$work/corpus" --baseline 1 --updates 0 --records "${RECORDS:-30000}" >/dev/null
-    file="$(ls "$work"/corpus/baseline/*.xml.gz)"
-elif [ -z "$file" ]; then
-    gzip -c "$root/data/sample/baseline/sample26n0002.xml" >"$work/bench26n0002.xml.gz"
-    file="$work/bench26n0002.xml.gz"
-fi
+file="${1:-$("$root/tests/corpus.sh" "$work/corpus" "${RECORDS:-30000}")}"
 seconds() { local from to; from=$(date +%s.%N); "$@" >"$work/out" 2>"$work/err" || { cat "$work/err" >&2; exit 1; }; to=$(date +%s.%N); awk "BEGIN { print $to - $from }"; }
 bytes=$(gzip -dc "$file" | wc -c)
 records=$(gzip -dc "$file" | grep -c '<PubmedArticle>')

@@ -125,9 +125,9 @@ fn operator_of(node: &Arc<dyn ExecutionPlan>) -> Option<Operator> {
     if any.is::<SentenceSegmentExec>() {
         Some(Operator::SentenceSegment)
     } else if let Some(node) = any.downcast_ref::<DrugPrefilterExec>() {
-        Some(Operator::DrugPrefilter(node.kernel().options().clone()))
+        Some(Operator::DrugPrefilter(node.operator().options().clone()))
     } else {
-        any.downcast_ref::<ExtractExec>().map(|node| Operator::Extract(node.options().clone()))
+        any.downcast_ref::<ExtractExec>().map(|node| Operator::Extract(node.operator().options().clone()))
     }
 }
 

@@ -17,9 +17,9 @@ use rexdrug_schemas::{CANDIDATES, SENTENCES, mention_type};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{column, require, string_view};
-use crate::kernel_exec::{BatchKernel, KernelExec};
 use crate::lexicon::{CountPolicy, DrugMention, Lexicon, MatchScratch};
 use crate::text_offsets::CodePointIndex;
+use crate::unary_exec::{BatchKernel, UnaryExec};
 
 /// What the prefilter keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ impl PrefilterOptions {
 }
 
 /// The plan node.
-pub type DrugPrefilterExec = KernelExec<DrugPrefilter>;
+pub type DrugPrefilterExec = UnaryExec<DrugPrefilter>;
 
 /// The kernel; see the module.
 #[derive(Debug)]

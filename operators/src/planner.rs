@@ -13,7 +13,7 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 
 use crate::OperatorError;
 use crate::drug_prefilter::{DrugPrefilter, DrugPrefilterExec};
-use crate::extract::{ExtractEngine, ExtractExec};
+use crate::extract::{Extract, ExtractEngine, ExtractExec};
 use crate::lexicon::Lexicon;
 use crate::logical::{Operator, OperatorNode};
 use crate::sentence_segment::{SentenceSegment, SentenceSegmentExec};
@@ -51,7 +51,7 @@ impl OperatorResources {
                     held.filter(|engine| engine.info().model_sha256 == options.model_sha256).ok_or_else(|| {
                         missing("model", &options.model_sha256, held.map(|engine| engine.info().model_sha256.as_str()))
                     })?;
-                Arc::new(ExtractExec::try_new(input, options.clone(), Arc::clone(engine))?)
+                Arc::new(ExtractExec::try_new(Arc::new(Extract::try_new(options.clone(), Arc::clone(engine))?), input)?)
             }
         })
     }

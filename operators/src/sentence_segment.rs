@@ -17,9 +17,9 @@ use datafusion::error::Result;
 use rexdrug_schemas::SENTENCES;
 
 use crate::columns::{column, list, primitive, require, string_view, struct_field, structure};
-use crate::kernel_exec::{BatchKernel, KernelExec};
 use crate::segment::{Segmenter, SentenceSpan};
 use crate::text_offsets::CodePointIndex;
+use crate::unary_exec::{BatchKernel, UnaryExec};
 
 /// Columns read from the input.
 pub const REQUIRED: [&str; 11] = [
@@ -37,7 +37,7 @@ pub const REQUIRED: [&str; 11] = [
 ];
 
 /// The plan node.
-pub type SentenceSegmentExec = KernelExec<SentenceSegment>;
+pub type SentenceSegmentExec = UnaryExec<SentenceSegment>;
 
 /// The kernel; see the module.
 #[derive(Debug, Default)]

@@ -16,17 +16,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::ReplaceChildrenOptions;
+use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput, Time,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, RecordOutput, Time,
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::StreamExt;
 use rexdrug_schemas::{CANDIDATES, COMBINATIONS, ExtractionProvenance};
 
@@ -38,7 +35,7 @@ use super::quarantine::{QuarantineCollector, QuarantinedSentence, excerpt};
 use crate::OperatorError;
 use crate::backend::{BackendError, ExtractItem, ItemError, Reply};
 use crate::columns::require;
-use crate::kernel_exec::{recompute, unary_properties};
+use crate::unary_exec::{UnaryExec, UnaryOperator};
 
 /// Chunks of one partition that are with the engine at a time: one runs while the next is prepared.
 const CHUNKS_UNDER_WAY: usize = 2;
@@ -77,37 +74,29 @@ impl ExtractMetrics {
     }
 }
 
-/// Extracts drug combinations from candidate sentences.
+/// What [`ExtractExec`] runs: an engine with the options and the provenance of its rows.
 #[derive(Debug)]
-pub struct ExtractExec {
-    input: Arc<dyn ExecutionPlan>,
+pub struct Extract {
     options: ExtractOptions,
     /// Shared by all partitions and all plans of the process.
     engine: Arc<ExtractEngine>,
     provenance: Arc<ExtractionProvenance>,
-    properties: Arc<PlanProperties>,
-    metrics: ExecutionPlanMetricsSet,
 }
 
-impl ExtractExec {
-    /// A node over `input`, on an engine that holds the model the options name.
+/// The plan node that extracts drug combinations from candidate sentences.
+pub type ExtractExec = UnaryExec<Extract>;
+
+impl Extract {
+    /// On an engine that holds the model the options name.
     ///
     /// # Errors
-    /// When `input` lacks columns, or the engine holds another model or runs on another device.
-    pub fn try_new(input: Arc<dyn ExecutionPlan>, options: ExtractOptions, engine: Arc<ExtractEngine>) -> Result<Self> {
-        let required: Vec<&str> = CANDIDATES.columns().iter().map(|column| column.name).collect();
-        let schema = input.schema();
-        require("ExtractExec", &schema, &required)?;
-        // An empty batch of the schema goes through the kernel, so that a wrong type shows at planning.
-        Candidates::try_new(&RecordBatch::new_empty(schema))?;
+    /// When the engine holds another model or runs on another device.
+    pub fn try_new(options: ExtractOptions, engine: Arc<ExtractEngine>) -> Result<Self> {
         let info = engine.info();
-        let same = |resource, expected: &str, got: &str| {
-            if expected == got {
-                return Ok(());
-            }
-            Err(OperatorError::Resource { resource, expected: expected.to_owned(), got: got.to_owned() })
-        };
-        same("model", &options.model_sha256, &info.model_sha256)?;
+        if options.model_sha256 != info.model_sha256 {
+            let (expected, got) = (options.model_sha256, info.model_sha256.clone());
+            return Err(OperatorError::Resource { resource: "model", expected, got }.into());
+        }
         // The device of the rows is what the engine ran its probe on; a plan that asks for another one must not run.
         let asked = options.device.parse::<crate::backend::Device>().map_err(external)?.to_string();
         if asked != info.device {
@@ -127,8 +116,7 @@ impl ExtractExec {
             device: info.device.clone(),
             extracted_at: options.run.extracted_at,
         });
-        let properties = Arc::new(unary_properties(&input, COMBINATIONS.schema()));
-        Ok(Self { input, options, engine, provenance, properties, metrics: ExecutionPlanMetricsSet::new() })
+        Ok(Self { options, engine, provenance })
     }
 
     /// Its options.
@@ -142,78 +130,52 @@ impl ExtractExec {
     }
 }
 
-impl DisplayAs for ExtractExec {
-    fn fmt_as(&self, _kind: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl UnaryOperator for Extract {
+    fn name(&self) -> &'static str {
+        "ExtractExec"
+    }
+
+    fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef> {
+        let required: Vec<&str> = CANDIDATES.columns().iter().map(|column| column.name).collect();
+        require(self.name(), input, &required)?;
+        // An empty batch of the schema goes through the kernel, so that a wrong type shows at planning.
+        Candidates::try_new(&RecordBatch::new_empty(Arc::clone(input)))?;
+        Ok(COMBINATIONS.schema())
+    }
+
+    fn benefits_from_partitioning(&self) -> bool {
+        false
+    }
+
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let info = self.engine.info();
-        write!(out, "ExtractExec: {}={}, device={}", info.extractor, info.model_id, info.device)?;
+        write!(out, "{}={}, device={}", info.extractor, info.model_id, info.device)?;
         if self.options.min_confidence > 0.0 {
             write!(out, ", min_confidence={}", self.options.min_confidence)?;
         }
         Ok(())
     }
-}
 
-impl ExecutionPlan for ExtractExec {
-    fn name(&self) -> &'static str {
-        "ExtractExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _visit: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn replace_children(
+    fn stream(
         self: Arc<Self>,
-        mut children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::try_new(input, self.options.clone(), Arc::clone(&self.engine))?)),
-            _ => Err(DataFusionError::Internal("ExtractExec takes exactly one child".to_owned())),
-        }
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, recompute())
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        partition: usize,
+        input: SendableRecordBatchStream,
+        schema: SchemaRef,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> SendableRecordBatchStream {
         let extraction = PartitionExtraction {
-            input: Some(self.input.execute(partition, context)?),
+            input: Some(input),
             waiting: None,
             under_way: VecDeque::new(),
             engine: Arc::clone(&self.engine),
             provenance: Arc::clone(&self.provenance),
             min_confidence: self.options.min_confidence,
-            metrics: ExtractMetrics::new(&self.metrics, partition),
+            metrics: ExtractMetrics::new(metrics, partition),
         };
         let batches = futures::stream::try_unfold(extraction, |mut extraction| async move {
             Ok(extraction.next().await?.map(|batch| (batch, extraction)))
         });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), batches)))
-    }
-
-    fn metrics(&self) -> Option<MetricsSet> {
-        Some(self.metrics.clone_inner())
+        Box::pin(RecordBatchStreamAdapter::new(schema, batches))
     }
 }
 

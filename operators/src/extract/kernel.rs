@@ -12,6 +12,20 @@ use crate::OperatorError;
 use crate::backend::{ExtractItem, ItemContext, ItemError, ItemMention, MentionPolicy, Reason};
 use crate::columns::{column, list, primitive, string_view, struct_field, structure};
 
+/// The item of each row of a batch with the columns of [`rexdrug_schemas::CANDIDATES`], as [`super::ExtractExec`] gives
+/// them to its backend; `context_chars` is the backend's.
+///
+/// # Errors
+/// Names a column that is missing or has another type. A row whose offsets do not fit its text is an error of its own.
+pub fn items_of(
+    batch: &RecordBatch,
+    context_chars: usize,
+) -> Result<Vec<Result<ExtractItem, ItemError>>, OperatorError> {
+    let candidates = Candidates::try_new(batch)?;
+    let mut cursor = Cursor::default();
+    Ok((0..candidates.len()).map(|row| candidates.item(row, context_chars, &mut cursor)).collect())
+}
+
 /// The columns of one candidate batch.
 #[derive(Debug)]
 pub(super) struct Candidates {

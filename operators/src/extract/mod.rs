@@ -22,6 +22,7 @@ mod quarantine;
 mod tests;
 
 pub use engine::ExtractEngine;
-pub use exec::ExtractExec;
+pub use exec::{Extract, ExtractExec};
+pub use kernel::items_of;
 pub use options::{ExtractOptions, RunFields};
 pub use quarantine::{QuarantineCollector, QuarantinedSentence, quarantine_batch};

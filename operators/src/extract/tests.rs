@@ -17,6 +17,7 @@ use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use datafusion::datasource::memory::MemorySourceConfig;
 use datafusion::execution::TaskContext;
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, collect_partitioned, displayable};
 use futures::StreamExt;
@@ -26,7 +27,6 @@ use tokio::sync::Notify;
 use super::output::assemble;
 use super::*;
 use crate::backend::{Backend, BackendError, BackendInfo, ExtractItem, OrtRuntime, Reply, Scripted};
-use crate::kernel_exec::recompute;
 
 /// A sentence of a document: number, first code point, text and mentions (code points of the sentence, surface).
 type Sentence<'s> = (usize, usize, &'s str, Vec<(i32, i32, &'s str)>);
@@ -135,7 +135,16 @@ fn node(input: Arc<dyn ExecutionPlan>, backend: impl Backend + 'static, queue_ro
         extracted_at: 1_700_000_000_000_000,
     };
     let options = ExtractOptions::for_engine(engine.info(), "scripted:", run);
-    Arc::new(ExtractExec::try_new(input, options, engine).unwrap())
+    Arc::new(exec(input, options, engine).unwrap())
+}
+
+/// The node of `options` on `engine` over `input`.
+fn exec(
+    input: Arc<dyn ExecutionPlan>,
+    options: ExtractOptions,
+    engine: Arc<ExtractEngine>,
+) -> datafusion::error::Result<ExtractExec> {
+    ExtractExec::try_new(Arc::new(Extract::try_new(options, engine)?), input)
 }
 
 async fn rows(node: &Arc<ExtractExec>) -> RecordBatch {
@@ -267,7 +276,7 @@ async fn refused_sentences_are_counted_and_kept_with_their_reason() {
     let metrics = node.metrics().unwrap();
     assert_eq!(count(&metrics, "sentences_in"), 7);
     assert_eq!((count(&metrics, "sentences_extracted"), count(&metrics, "sentences_quarantined")), (2, 5));
-    let quarantine = node.engine().quarantine();
+    let quarantine = node.operator().engine().quarantine();
     assert!(quarantine.take("run", "another.xml").is_empty() && quarantine.take("another", "x").is_empty());
     assert_eq!(quarantine.len(), 5);
     let found = quarantine.take("run", "sample26n0001.xml");
@@ -305,7 +314,7 @@ fn plans_that_cannot_work_are_refused_when_they_are_made() {
     let engine = Arc::new(ExtractEngine::new(Arc::new(Scripted::new("with")), 10));
     let options = ExtractOptions::for_engine(engine.info(), "scripted:", RunFields::default());
     let refused = |input: Arc<dyn ExecutionPlan>, options: &ExtractOptions| {
-        ExtractExec::try_new(input, options.clone(), Arc::clone(&engine)).unwrap_err().to_string()
+        exec(input, options.clone(), Arc::clone(&engine)).unwrap_err().to_string()
     };
     let fewer = batch.project(&[0, 1, 2]).unwrap();
     let message = refused(source(&fewer, 1, 1), &options);
@@ -338,14 +347,18 @@ fn options_survive_rewriting_and_travel() {
         queue_rows: 17,
         ..ExtractOptions::for_engine(engine.info(), "scripted:keyword=with", RunFields::default())
     };
-    let node = Arc::new(ExtractExec::try_new(source(&batch, 1, 1), options.clone(), engine).unwrap());
+    let node = Arc::new(exec(source(&batch, 1, 1), options.clone(), engine).unwrap());
     let rewritten = (Arc::clone(&node) as Arc<dyn ExecutionPlan>)
-        .replace_children(vec![source(&batch, 4, 1)], recompute())
+        .replace_children(vec![source(&batch, 4, 1)], ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
         .unwrap();
     assert_eq!(rewritten.properties().output_partitioning().partition_count(), 4);
     let any: &dyn std::any::Any = rewritten.as_ref();
-    assert_eq!(any.downcast_ref::<ExtractExec>().unwrap().options(), &options);
-    assert!((Arc::clone(&node) as Arc<dyn ExecutionPlan>).replace_children(vec![], recompute()).is_err());
+    assert_eq!(any.downcast_ref::<ExtractExec>().unwrap().operator().options(), &options);
+    assert!(
+        (Arc::clone(&node) as Arc<dyn ExecutionPlan>)
+            .replace_children(vec![], ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+            .is_err()
+    );
     let shown = displayable(node.as_ref()).one_line().to_string();
     assert_eq!(shown.trim_end(), "ExtractExec: scripted=scripted, device=cpu, min_confidence=0.25");
     let travelled: ExtractOptions = serde_json::from_str(&serde_json::to_string(&options).unwrap()).unwrap();
@@ -363,7 +376,7 @@ async fn combinations_below_the_minimum_give_no_row() {
             min_confidence,
             ..ExtractOptions::for_engine(engine.info(), "scripted:", RunFields::default())
         };
-        let node = Arc::new(ExtractExec::try_new(source(&batch, 1, 4), options, Arc::clone(&engine)).unwrap());
+        let node = Arc::new(exec(source(&batch, 1, 4), options, Arc::clone(&engine)).unwrap());
         assert_eq!(rows(&node).await.num_rows() > 0, expected, "{min_confidence}");
         assert_eq!(count(&node.metrics().unwrap(), "sentences_extracted"), 12);
     }
@@ -411,7 +424,7 @@ impl Backend for Gated {
 fn gated(input: Arc<dyn ExecutionPlan>, backend: &Arc<Gated>, queue_rows: usize) -> ExtractExec {
     let engine = Arc::new(ExtractEngine::new(Arc::clone(backend) as _, queue_rows));
     let options = ExtractOptions::for_engine(engine.info(), "scripted:", RunFields::default());
-    ExtractExec::try_new(input, options, engine).unwrap()
+    exec(input, options, engine).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -457,12 +470,12 @@ async fn a_dropped_stream_gives_its_room_back_and_asks_no_more() {
         tokio::task::yield_now().await;
     }
     drop(stream);
-    let engine = Arc::clone(node.engine());
+    let engine = Arc::clone(node.operator().engine());
     let all = tokio::spawn(async move { engine.extract(Vec::new()).await.map(|reply| reply.answers.len()) });
     gate.notify_one();
     // Room for a whole queue exists only if the aborted calls gave theirs back.
     assert_eq!(all.await.unwrap().unwrap(), 0);
-    while node.engine().free_rows() < 16 {
+    while node.operator().engine().free_rows() < 16 {
         tokio::task::yield_now().await;
     }
     assert_eq!(backend.calls.load(Ordering::SeqCst), 3, "two calls of the dropped stream, one of the test");
@@ -495,7 +508,7 @@ async fn a_scheduler_plans_without_the_model() {
     let engine = ExtractEngine::new(Arc::new(Scripted::new("with")), 10);
     let planner = Arc::new(ExtractEngine::plan_only(engine.info().clone(), 10));
     let options = ExtractOptions::for_engine(engine.info(), "scripted:", RunFields::default());
-    let node = Arc::new(ExtractExec::try_new(source(&corpus(3), 1, 3), options, planner).unwrap());
+    let node = Arc::new(exec(source(&corpus(3), 1, 3), options, planner).unwrap());
     let error = collect_partitioned(node as _, Arc::new(TaskContext::default())).await.unwrap_err();
     assert!(error.to_string().contains("only plans"), "{error}");
 }
@@ -520,7 +533,7 @@ async fn the_tiny_model_runs_in_the_node() {
         };
         let engine = Arc::new(ExtractEngine::load(&options).unwrap());
         let options = ExtractOptions { model_sha256: engine.info().model_sha256.clone(), ..options };
-        Arc::new(ExtractExec::try_new(source(&corpus, partitions, batch_rows), options, engine).unwrap())
+        Arc::new(exec(source(&corpus, partitions, batch_rows), options, engine).unwrap())
     };
     let single = run(1, 90, 1);
     let expected = rows(&single).await;

@@ -1,5 +1,7 @@
-//! The shell shared by the operators that map one batch to batches without waiting: it streams, counts and displays;
-//! a [`BatchKernel`] computes.
+//! The plan node shared by rexdrug's operators, all of which have one child and keep its partitions and order.
+//!
+//! [`UnaryExec`] is the node, a [`UnaryOperator`] what it does. Operators that map one batch to one batch without
+//! waiting are a [`BatchKernel`], which is streamed and counted here.
 
 use std::fmt::{self, Debug};
 use std::pin::Pin;
@@ -12,7 +14,7 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::{EquivalenceProperties, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
 use datafusion::physical_plan::metrics::{BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
 use datafusion::physical_plan::{
     DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, Partitioning, PlanProperties,
@@ -44,53 +46,76 @@ pub trait BatchKernel: Debug + Send + Sync + 'static {
     fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
-/// An execution plan node with one child that runs a [`BatchKernel`].
+/// What a [`UnaryExec`] does with the stream of one partition.
+pub trait UnaryOperator: Debug + Send + Sync + 'static {
+    /// Name of the plan node, e.g. `ExtractExec`.
+    fn name(&self) -> &'static str;
+
+    /// Schema of the output; checks that `input` has what the operator reads.
+    ///
+    /// # Errors
+    /// Names the missing columns.
+    fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef>;
+
+    /// False where more partitions make nothing faster.
+    fn benefits_from_partitioning(&self) -> bool {
+        true
+    }
+
+    /// Options for plan display, e.g. `min_drugs=2`.
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result;
+
+    /// The output of one partition, of schema `schema`, in the order of its input.
+    fn stream(
+        self: Arc<Self>,
+        partition: usize,
+        input: SendableRecordBatchStream,
+        schema: SchemaRef,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> SendableRecordBatchStream;
+}
+
+/// An execution plan node with one child that runs a [`UnaryOperator`] over each partition.
 #[derive(Debug)]
-pub struct KernelExec<K> {
-    kernel: Arc<K>,
+pub struct UnaryExec<O> {
+    operator: Arc<O>,
     input: Arc<dyn ExecutionPlan>,
     properties: Arc<PlanProperties>,
     metrics: ExecutionPlanMetricsSet,
 }
 
-impl<K: BatchKernel> KernelExec<K> {
+impl<O: UnaryOperator> UnaryExec<O> {
     /// A node over `input`.
     ///
     /// # Errors
-    /// When `input` lacks columns that the kernel reads.
-    pub fn try_new(kernel: Arc<K>, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
-        let schema = kernel.output_schema(&input.schema())?;
-        let properties = Arc::new(unary_properties(&input, schema));
-        Ok(Self { kernel, input, properties, metrics: ExecutionPlanMetricsSet::new() })
+    /// When `input` lacks columns that the operator reads.
+    pub fn try_new(operator: Arc<O>, input: Arc<dyn ExecutionPlan>) -> Result<Self> {
+        let schema = operator.output_schema(&input.schema())?;
+        let properties = PlanProperties::new(
+            EquivalenceProperties::new(schema),
+            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            EmissionType::Incremental,
+            input.boundedness(),
+        );
+        Ok(Self { operator, input, properties: Arc::new(properties), metrics: ExecutionPlanMetricsSet::new() })
     }
 
-    /// The kernel.
-    pub fn kernel(&self) -> &Arc<K> {
-        &self.kernel
+    /// What it runs.
+    pub fn operator(&self) -> &Arc<O> {
+        &self.operator
     }
 }
 
-/// Properties of a node that keeps its child's partitions and emits rows as they come.
-pub(crate) fn unary_properties(input: &Arc<dyn ExecutionPlan>, schema: SchemaRef) -> PlanProperties {
-    let partitions = input.output_partitioning().partition_count();
-    PlanProperties::new(
-        EquivalenceProperties::new(schema),
-        Partitioning::UnknownPartitioning(partitions),
-        EmissionType::Incremental,
-        input.boundedness(),
-    )
-}
-
-impl<K: BatchKernel> DisplayAs for KernelExec<K> {
+impl<O: UnaryOperator> DisplayAs for UnaryExec<O> {
     fn fmt_as(&self, _kind: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{}: ", K::NAME)?;
-        self.kernel.describe(out)
+        write!(out, "{}: ", self.operator.name())?;
+        self.operator.describe(out)
     }
 }
 
-impl<K: BatchKernel> ExecutionPlan for KernelExec<K> {
-    fn name(&self) -> &'static str {
-        K::NAME
+impl<O: UnaryOperator> ExecutionPlan for UnaryExec<O> {
+    fn name(&self) -> &str {
+        self.operator.name()
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -103,6 +128,10 @@ impl<K: BatchKernel> ExecutionPlan for KernelExec<K> {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![self.operator.benefits_from_partitioning()]
     }
 
     fn apply_expressions(
@@ -118,24 +147,18 @@ impl<K: BatchKernel> ExecutionPlan for KernelExec<K> {
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match (children.pop(), children.is_empty()) {
-            (Some(input), true) => Ok(Arc::new(Self::try_new(Arc::clone(&self.kernel), input)?)),
-            _ => Err(DataFusionError::Internal(format!("{} takes exactly one child", K::NAME))),
+            (Some(input), true) => Ok(Arc::new(Self::try_new(Arc::clone(&self.operator), input)?)),
+            _ => Err(DataFusionError::Internal(format!("{} takes exactly one child", self.operator.name()))),
         }
     }
 
     fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, recompute())
+        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        Ok(Box::pin(KernelStream {
-            kernel: Arc::clone(&self.kernel),
-            input: self.input.execute(partition, context)?,
-            schema: self.schema(),
-            pending: None,
-            baseline: BaselineMetrics::new(&self.metrics, partition),
-            rows_in: MetricBuilder::new(&self.metrics).counter("input_rows", partition),
-        }))
+        let input = self.input.execute(partition, context)?;
+        Ok(Arc::clone(&self.operator).stream(partition, input, self.schema(), &self.metrics))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
@@ -143,8 +166,35 @@ impl<K: BatchKernel> ExecutionPlan for KernelExec<K> {
     }
 }
 
-pub(crate) fn recompute() -> ReplaceChildrenOptions {
-    ReplaceChildrenOptions::new(datafusion::physical_plan::execution_plan::ChildrenPropertiesMode::Recompute)
+impl<K: BatchKernel> UnaryOperator for K {
+    fn name(&self) -> &'static str {
+        K::NAME
+    }
+
+    fn output_schema(&self, input: &SchemaRef) -> Result<SchemaRef> {
+        BatchKernel::output_schema(self, input)
+    }
+
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        BatchKernel::describe(self, out)
+    }
+
+    fn stream(
+        self: Arc<Self>,
+        partition: usize,
+        input: SendableRecordBatchStream,
+        schema: SchemaRef,
+        metrics: &ExecutionPlanMetricsSet,
+    ) -> SendableRecordBatchStream {
+        Box::pin(KernelStream {
+            kernel: self,
+            input,
+            schema,
+            pending: None,
+            baseline: BaselineMetrics::new(metrics, partition),
+            rows_in: MetricBuilder::new(metrics).counter("input_rows", partition),
+        })
+    }
 }
 
 struct KernelStream<K> {
