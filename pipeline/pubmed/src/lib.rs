@@ -33,4 +33,12 @@ pub use fault::{FaultKind, FileFault, RejectReason, RejectedRecord};
 pub use gzip::{GzipError, GzipReader};
 pub use input::{PubmedInput, open, open_with};
 pub use reader::{PubmedReader, ReaderOptions};
+/// The XML layer below the records, for readers of other formats: tokens, the text policy, what stands before the root.
+pub mod xml {
+    pub use crate::fault::RejectReason;
+    pub use crate::markup::{Tag, Token, Tokens, attribute};
+    pub use crate::prolog::{doctype_length, foreign_byte_order, foreign_encoding};
+    pub use crate::text::{finish, push_literal, push_text};
+}
+
 pub use record::{AbstractSection, OtherAbstract, PmidVersion, PubmedEvent, PubmedRecord};

@@ -8,18 +8,21 @@ use super::fault::RejectReason;
 
 /// A start tag.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tag<'a> {
-    pub(super) name: &'a str,
+pub struct Tag<'a> {
+    /// Element name as written, prefix included.
+    pub name: &'a str,
     /// Everything between the name and the closing `>` or `/>`.
-    pub(super) attributes: &'a str,
+    pub attributes: &'a str,
     /// Written `<name/>`: no content and no end tag follow.
-    pub(super) is_empty: bool,
+    pub is_empty: bool,
     /// Byte offset of the `<` in the record.
-    pub(super) offset: usize,
+    pub offset: usize,
 }
 
+/// One step through a record.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Token<'a> {
+pub enum Token<'a> {
+    /// A start tag, or an empty element.
     Start(Tag<'a>),
     /// The end tag of the open element.
     Close,
@@ -27,20 +30,35 @@ pub(super) enum Token<'a> {
     Text(&'a str, usize),
     /// The inside of a CDATA section, at this byte offset.
     Literal(&'a str, usize),
+    /// The end of the source.
     Finished,
 }
 
-pub(super) struct Tokens<'a> {
+/// A pull tokeniser; see the module.
+#[derive(Debug)]
+pub struct Tokens<'a> {
     source: &'a str,
     at: usize,
 }
 
 impl<'a> Tokens<'a> {
-    pub(super) fn new(source: &'a str) -> Self {
+    /// Starts at the beginning of `source`.
+    pub fn new(source: &'a str) -> Self {
         Self { source, at: 0 }
     }
 
-    pub(super) fn malformed(&self, what: &'static str) -> RejectReason {
+    /// Starts at byte `at` of `source`, so that offsets count from its beginning.
+    pub fn starting_at(source: &'a str, at: usize) -> Self {
+        Self { source, at }
+    }
+
+    /// Byte offset of what comes next.
+    pub fn position(&self) -> usize {
+        self.at
+    }
+
+    /// A fault of the markup at the current byte.
+    pub fn malformed(&self, what: &'static str) -> RejectReason {
         RejectReason::MalformedMarkup { offset: self.at as u64, what }
     }
 
@@ -56,7 +74,7 @@ impl<'a> Tokens<'a> {
     /// Jumps over the content and the end tag of an element whose start tag was just read, by searching for its name.
     /// False, with nothing moved, where the content might hide the end tag: an element of the same name inside it, a
     /// comment, a CDATA section, a processing instruction, or no end tag at all.
-    pub(super) fn jump(&mut self, name: &Finder<'_>) -> bool {
+    pub fn jump(&mut self, name: &Finder<'_>) -> bool {
         let rest = self.rest(self.at);
         for hit in name.find_iter(rest) {
             let before = rest.get(..hit).unwrap_or_default();
@@ -76,7 +94,10 @@ impl<'a> Tokens<'a> {
     }
 
     /// The next token; `open` is the name of the element that the next end tag must close.
-    pub(super) fn next(&mut self, open: &str) -> Result<Token<'a>, RejectReason> {
+    ///
+    /// # Errors
+    /// Where the markup is not well-formed.
+    pub fn next(&mut self, open: &str) -> Result<Token<'a>, RejectReason> {
         loop {
             let rest = self.rest(self.at);
             match rest {
@@ -185,7 +206,7 @@ fn name_length(bytes: &[u8]) -> usize {
 ///
 /// # Errors
 /// Where the attributes up to the wanted one are not `name="value"` pairs.
-pub(super) fn attribute<'a>(tag: &Tag<'a>, wanted: &str) -> Result<Option<&'a str>, RejectReason> {
+pub fn attribute<'a>(tag: &Tag<'a>, wanted: &str) -> Result<Option<&'a str>, RejectReason> {
     let broken = || RejectReason::MalformedMarkup { offset: tag.offset as u64, what: "malformed attribute" };
     let mut rest = tag.attributes.trim_ascii_start();
     while !rest.is_empty() {

@@ -65,7 +65,7 @@ pub(super) fn opens_tag(bytes: &[u8], tag: &[u8]) -> bool {
 }
 
 /// Length of the tag that `bytes` start with, and whether it is written `<name/>`; none when its `>` is missing.
-pub(super) fn tag_length(bytes: &[u8]) -> Option<(usize, bool)> {
+pub fn tag_length(bytes: &[u8]) -> Option<(usize, bool)> {
     let close = memchr(b'>', bytes)?;
     let is_empty = close.checked_sub(1).and_then(|before| bytes.get(before)) == Some(&b'/');
     Some((close + 1, is_empty))
@@ -73,7 +73,7 @@ pub(super) fn tag_length(bytes: &[u8]) -> Option<(usize, bool)> {
 
 /// Length of the document type declaration that `bytes` start with, its internal subset included; none when it is not
 /// complete. The subset is measured, never interpreted.
-pub(super) fn doctype_length(bytes: &[u8]) -> Option<usize> {
+pub fn doctype_length(bytes: &[u8]) -> Option<usize> {
     let mut at = "<!DOCTYPE".len();
     let mut in_subset = false;
     loop {
@@ -97,7 +97,7 @@ pub(super) fn doctype_length(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The encoding that forbids reading the document as UTF-8, if its declaration names one.
-pub(super) fn foreign_encoding(declaration: &[u8]) -> Option<String> {
+pub fn foreign_encoding(declaration: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(declaration);
     let (_, after) = text.split_once("encoding")?;
     let after = after.trim_start().strip_prefix('=')?.trim_start();
@@ -108,7 +108,7 @@ pub(super) fn foreign_encoding(declaration: &[u8]) -> Option<String> {
 }
 
 /// The encoding that the first bytes of a document betray, where it is not UTF-8.
-pub(super) fn foreign_byte_order(bytes: &[u8]) -> Option<&'static str> {
+pub fn foreign_byte_order(bytes: &[u8]) -> Option<&'static str> {
     match bytes {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] | [b'<', 0, ..] | [0, b'<', ..] => Some("UTF-16"),

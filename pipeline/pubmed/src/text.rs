@@ -10,7 +10,7 @@ const LANE: usize = 32;
 ///
 /// # Errors
 /// On a malformed reference, a reference to a code point outside XML's range, or a raw control character.
-pub(super) fn push_text(out: &mut String, text: &str, offset: usize) -> Result<(), RejectReason> {
+pub fn push_text(out: &mut String, text: &str, offset: usize) -> Result<(), RejectReason> {
     push(out, text, offset, true)
 }
 
@@ -18,12 +18,12 @@ pub(super) fn push_text(out: &mut String, text: &str, offset: usize) -> Result<(
 ///
 /// # Errors
 /// On a raw control character.
-pub(super) fn push_literal(out: &mut String, text: &str, offset: usize) -> Result<(), RejectReason> {
+pub fn push_literal(out: &mut String, text: &str, offset: usize) -> Result<(), RejectReason> {
     push(out, text, offset, false)
 }
 
 /// Removes the space that collapsed white space may have left at the end.
-pub(super) fn finish(out: &mut String) {
+pub fn finish(out: &mut String) {
     if out.ends_with(' ') {
         out.pop();
     }
