@@ -1,39 +1,65 @@
 //! Progress of a run: bars on a terminal, log lines elsewhere.
 
+use std::collections::HashMap;
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use rexdrug_pipeline::run::{RunEvent, RunObserver};
 
+/// Over bytes of source files: files differ too much in size for a count of files to tell the time left.
+const OVER_BYTES: &str = "{bar:30} {bytes}/{total_bytes}, {elapsed} elapsed, {eta} left  {msg}";
+/// Over source files whose sizes are not at hand.
+const OVER_FILES: &str = "{bar:30} {pos}/{len} files, {elapsed} elapsed, {eta} left  {msg}";
+
 /// Shows a run as it goes.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// Bytes of each file by name; a file that is not here counts as one.
+    sizes: HashMap<String, u64>,
 }
 
 impl Progress {
-    /// A bar over `files` on a terminal, plain log lines elsewhere.
-    pub fn new(files: usize) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let bar = ProgressBar::new(files as u64);
-            if let Ok(style) =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} files, {elapsed} elapsed, {eta} left  {msg}")
-            {
-                bar.set_style(style);
-            }
-            bar.enable_steady_tick(Duration::from_millis(250));
-            bar
-        });
-        Self { bar }
+    /// A bar over the bytes of `files` on a terminal, plain log lines elsewhere.
+    pub fn over(files: &[PathBuf]) -> Self {
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+        let sizes: HashMap<_, _> = files.iter().filter_map(|path| Some((name(path)?, size(path)))).collect();
+        Self { bar: bar(sizes.values().sum(), OVER_BYTES), sizes }
     }
+
+    /// A bar over `count` source files that the warehouse holds.
+    pub fn over_sources(count: usize) -> Self {
+        Self { bar: bar(count as u64, OVER_FILES), sizes: HashMap::new() }
+    }
+
+    fn through(&self, bar: &ProgressBar, file: &str) {
+        bar.inc(self.sizes.get(file).copied().unwrap_or(1));
+    }
+}
+
+fn bar(length: u64, template: &str) -> Option<ProgressBar> {
+    std::io::stderr().is_terminal().then(|| {
+        let bar = ProgressBar::new(length);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(250));
+        bar
+    })
 }
 
 impl RunObserver for Progress {
     fn observe(&self, event: &RunEvent) {
         match (event, &self.bar) {
-            (RunEvent::Skipped { .. }, Some(bar)) => bar.inc(1),
+            (RunEvent::Extracting { file, sentences }, Some(bar)) => {
+                bar.set_message(format!("{file}: {} sentences extracted", HumanCount(*sentences)));
+            }
+            (RunEvent::Extracting { file, sentences }, None) => tracing::debug!(file, sentences, "extracting"),
+            (RunEvent::Skipped { file, .. }, Some(bar)) => self.through(bar, file),
             (RunEvent::Committed { file, counts, seconds, .. }, Some(bar)) => {
-                bar.inc(1);
+                self.through(bar, file);
                 let rate = counts.records_read as f64 / seconds.max(1e-9);
                 bar.set_message(format!(
                     "{file}: {} records, {} combinations, {rate:.0} records/s",

@@ -46,7 +46,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
         extract: None,
     };
     let files = warehouse.sources().await?.len();
-    let progress = Arc::new(Progress::new(files));
+    let progress = Arc::new(Progress::over_sources(files));
     let summary = extract_again(&warehouse, &session, options, loaded.settings, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);

@@ -66,7 +66,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         prefetch: settings.prefetch,
         extract: extraction,
     };
-    let progress = Arc::new(Progress::new(files.len()));
+    let progress = Arc::new(Progress::over(&files));
     let summary = run_files(&warehouse, &session, files, options, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);

@@ -77,10 +77,10 @@ pub async fn run_files(
     let (extracted, mut to_commit) = mpsc::channel(1);
     let mut stages: JoinSet<Result<(), PipelineError>> = JoinSet::new();
     stages.spawn(ingest_stage(warehouse.clone(), files, Arc::clone(&options), read));
-    let (session, settings) = (session.clone(), Arc::clone(&options));
+    let (session, settings, watching) = (session.clone(), Arc::clone(&options), Arc::clone(&observer));
     stages.spawn(async move {
         while let Some(parcel) = to_extract.recv().await {
-            let parcel = extract_parcel(&session, parcel, &settings).await?;
+            let parcel = extract_parcel(&session, parcel, &settings, watching.as_ref()).await?;
             if extracted.send(parcel).await.is_err() {
                 break;
             }
@@ -142,7 +142,12 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| PipelineError::Task { task: "reading a file", reason: error.to_string() })?
 }
 
-async fn extract_parcel(session: &Session, parcel: Parcel, options: &RunOptions) -> Result<Parcel, PipelineError> {
+async fn extract_parcel(
+    session: &Session,
+    parcel: Parcel,
+    options: &RunOptions,
+    observer: &dyn RunObserver,
+) -> Result<Parcel, PipelineError> {
     match (parcel, &options.extract) {
         (Parcel::Work { ingested, started, .. }, Some(settings)) => {
             let extracted = match &ingested.documents {
@@ -154,7 +159,7 @@ async fn extract_parcel(session: &Session, parcel: Parcel, options: &RunOptions)
                         .read_parquet(path, ParquetReadOptions::default())
                         .await
                         .map_err(|error| PipelineError::plan(file, "reading the spool", &error))?;
-                    extract(session, documents, settings, file, &options.spool).await?
+                    extract(session, documents, settings, file, &options.spool, observer).await?
                 }
                 None => Extracted::default(),
             };
@@ -248,7 +253,7 @@ pub async fn extract_again(
             continue;
         }
         let documents = warehouse.documents_of(session.context(), &source).await?;
-        let extracted = extract(session, documents, &settings, &file, &options.spool).await?;
+        let extracted = extract(session, documents, &settings, &file, &options.spool, observer.as_ref()).await?;
         let mut run = draft(&options, &extracted, begun);
         run.status = status;
         let quarantine = vec![sentence_rows(&extracted, Utc::now().timestamp_micros())?];

@@ -13,6 +13,7 @@ use rexdrug_operators::extract::QuarantinedSentence;
 use rexdrug_schemas::COMBINATIONS;
 
 use super::driver::ExtractSettings;
+use super::report::{RunEvent, RunObserver};
 use crate::error::PipelineError;
 use crate::plan;
 use crate::session::Session;
@@ -36,6 +37,7 @@ pub(crate) async fn extract(
     settings: &ExtractSettings,
     source_file: &str,
     spool: &Path,
+    observer: &dyn RunObserver,
 ) -> Result<Extracted, PipelineError> {
     let started = Instant::now();
     let failed = |error: DataFusionError| PipelineError::plan(source_file, "extraction", &error);
@@ -53,6 +55,8 @@ pub(crate) async fn extract(
         if let Some(writer) = &mut writer {
             writer.write(&batch)?;
         }
+        let sentences = sentences_extracted(physical.as_ref());
+        observer.observe(&RunEvent::Extracting { file: source_file.to_owned(), sentences });
     }
     let run_id = &settings.extract.run.run_id;
     let quarantine = match &session.resources().engine {
@@ -64,11 +68,13 @@ pub(crate) async fn extract(
         quarantine,
         sentences_read: count(physical.as_ref(), "SentenceSegmentExec", &|metrics| metrics.output_rows()),
         sentences_kept: count(physical.as_ref(), "DrugPrefilterExec", &|metrics| metrics.output_rows()),
-        sentences_extracted: count(physical.as_ref(), "ExtractExec", &|metrics| {
-            metrics.sum_by_name("sentences_extracted").map(|value| value.as_usize())
-        }),
+        sentences_extracted: sentences_extracted(physical.as_ref()),
         seconds: started.elapsed().as_secs_f64(),
     })
+}
+
+fn sentences_extracted(plan: &dyn ExecutionPlan) -> u64 {
+    count(plan, "ExtractExec", &|metrics| metrics.sum_by_name("sentences_extracted").map(|value| value.as_usize()))
 }
 
 /// Sum over partitions of a metric of the nodes called `node`.

@@ -48,9 +48,16 @@ impl FileCounts {
     }
 }
 
-/// One file of a run is through.
+/// How far a run is.
 #[derive(Debug, Clone)]
 pub enum RunEvent {
+    /// The model is reading a file.
+    Extracting {
+        /// File name.
+        file: String,
+        /// Sentences of the file that it has answered.
+        sentences: u64,
+    },
     /// The file was in the warehouse already.
     Skipped {
         /// File name.
@@ -71,7 +78,7 @@ pub enum RunEvent {
     },
 }
 
-/// Told of every file as it is through; must not block.
+/// Told how far a run is; must not block.
 pub trait RunObserver: Send + Sync {
     /// Takes one event.
     fn observe(&self, event: &RunEvent);
