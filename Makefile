@@ -9,11 +9,15 @@ ORT_DIR := .onnxruntime
 ORT_LIB := $(ORT_DIR)/lib/libonnxruntime.so.$(ORT_VERSION)
 READERS := $(CACHE)/readers-$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 WAREHOUSE ?= warehouse/demo
+# The wheel of scoring/: built anew when a source of it has changed, installed into a venv of its own.
+WHEEL_VENV := $(CACHE)/wheel-$(shell sha256sum scoring/python/pyproject.toml | cut -c1-12)
+WHEEL_SOURCES := $(shell find scoring/src scoring/python/src -type f) scoring/Cargo.toml \
+	scoring/python/Cargo.toml scoring/python/Cargo.lock scoring/python/pyproject.toml scoring/python/rexdrug_scoring.pyi
 # Everything builds with --workspace: -p would resolve other features and compile the dependencies twice.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 REXDRUG := $(TARGET)/debug/rexdrug
 
-.PHONY: help setup debug demo test check build bench generate readers train clean-demo
+.PHONY: help setup debug demo test check build bench generate readers wheel train clean-demo
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,8 +50,24 @@ $(READERS)/ready: tests/python/requirements.txt
 
 readers: $(READERS)/ready
 
-test: debug readers ## Run all tests (those that use ../shared skip with a message where it is not there)
+$(WHEEL_VENV)/bin/maturin: scoring/python/pyproject.toml
+	python3 -m venv $(WHEEL_VENV)
+	$(WHEEL_VENV)/bin/pip install -q --disable-pip-version-check $$(sed -n 's/^requires = \["\(.*\)"\]/\1/p' $<)
+	touch $@
+
+$(TARGET)/wheels/ready: $(WHEEL_SOURCES) $(WHEEL_VENV)/bin/maturin
+	rm -rf $(TARGET)/wheels
+	$(WHEEL_VENV)/bin/maturin build -q --release --locked --manifest-path scoring/python/Cargo.toml \
+		--target-dir $(TARGET)/wheel-build --out $(TARGET)/wheels --interpreter $(WHEEL_VENV)/bin/python
+	$(WHEEL_VENV)/bin/pip install -q --disable-pip-version-check --force-reinstall --no-deps $(TARGET)/wheels/*.whl
+	touch $@
+
+wheel: $(TARGET)/wheels/ready ## Build rexdrug-scoring for Python into target/wheels/ (maturin, in a venv of its own)
+	@ls $(TARGET)/wheels/*.whl
+
+test: debug readers wheel ## Run all tests (those that use ../shared skip with a message where it is not there)
 	REXDRUG_TEST_PYTHON=$(READERS)/bin/python REXDRUG_BIN=$(abspath $(REXDRUG)) cargo test --workspace
+	$(WHEEL_VENV)/bin/python scoring/python/tests/test_module.py
 
 check: ## Format, lints, generated reference
 	cargo fmt --all --check

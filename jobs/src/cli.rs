@@ -67,6 +67,8 @@ enum Verb {
     Ingest(verbs::run::RunArgs),
     /// Extract again what the warehouse holds, with the given model and lexicon
     Extract(verbs::extract::ExtractArgs),
+    /// Judge a model, prediction files or a warehouse against gold
+    Eval(verbs::eval::EvalArgs),
     /// Ask SQL over the warehouse or over local files
     Sql(verbs::sql::SqlArgs),
     /// Compile and inspect lexicons
@@ -90,6 +92,7 @@ impl Cli {
             Verb::Try(args) => verbs::try_text::run(args, &settings).await,
             Verb::Ingest(args) => verbs::run::run(args, &settings, false).await,
             Verb::Extract(args) => verbs::extract::run(args, &settings).await,
+            Verb::Eval(args) => verbs::eval::run(args, &settings).await,
             Verb::Sql(args) => verbs::sql::run(args, &settings).await,
             Verb::Lexicon(args) => verbs::lexicon::run(args, &settings),
             Verb::Model(args) => verbs::model::run(args, &settings),

@@ -37,7 +37,7 @@ impl<T: Ord> Labelled<T> {
     }
 
     /// How the closest of the other side's relations compares, seen from this one.
-    fn outcome(&self, others: &[Self]) -> Outcome {
+    pub fn outcome(&self, others: &[Self]) -> Outcome {
         others.iter().map(|other| self.compare(other)).min().unwrap_or(Outcome::Unmatched)
     }
 
@@ -103,6 +103,17 @@ impl Stratum {
     }
 }
 
+impl Stratum {
+    /// Adds the outcomes of another run.
+    pub fn merge(&mut self, other: &Self) {
+        for (mine, theirs) in [(&mut self.gold, &other.gold), (&mut self.pred, &other.pred)] {
+            for (outcome, count) in theirs {
+                *mine.entry(*outcome).or_default() += count;
+            }
+        }
+    }
+}
+
 /// Error tables over a data set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Breakdown {
@@ -119,6 +130,23 @@ pub struct Breakdown {
 }
 
 impl Breakdown {
+    /// Adds the tables of another run over the same data, so that shares are pooled over both.
+    pub fn merge(&mut self, other: &Self) {
+        self.all.merge(&other.all);
+        for (arity, stratum) in &other.by_arity {
+            self.by_arity.entry(*arity).or_default().merge(stratum);
+        }
+        for (label, stratum) in &other.by_label {
+            self.by_label.entry(*label).or_default().merge(stratum);
+        }
+        for (needed, stratum) in &other.by_context {
+            self.by_context.entry(*needed).or_default().merge(stratum);
+        }
+        for (labels, count) in &other.confusion {
+            *self.confusion.entry(*labels).or_default() += count;
+        }
+    }
+
     /// Adds one document.
     pub fn add<T: Ord>(&mut self, gold: &[Labelled<T>], pred: &[Labelled<T>]) {
         let count = |outcomes: &mut BTreeMap<Outcome, usize>, outcome| *outcomes.entry(outcome).or_default() += 1;

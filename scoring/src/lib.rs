@@ -12,6 +12,7 @@
 //! | [`reasoning`] | structure, length, faithfulness and agreement of a reasoning trace |
 //! | [`gold`] | readers of the DrugComb and DDI13 gold files |
 //! | [`breakdown`] | error tables by arity, label and need of context |
+//! | [`evaluation`] | a whole data set judged: scores, breakdowns, causes of errors, report |
 //!
 //! Two DrugComb rules exist and do not compare: [`published::leaderboard`] ignores NO_COMB and matches span ids,
 //! [`published::drugcomb`] counts NO_COMB rows and matches names. Lead with the first.
@@ -34,6 +35,7 @@
 
 pub mod answer;
 pub mod breakdown;
+pub mod evaluation;
 pub mod gold;
 pub mod matching;
 pub mod mended;

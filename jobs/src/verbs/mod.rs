@@ -1,5 +1,6 @@
 //! One file per verb: its arguments and what it does.
 
+pub mod eval;
 pub mod extract;
 pub mod lexicon;
 pub mod model;

@@ -42,11 +42,12 @@ struct Sentence {
     mentions: Vec<Mention>,
 }
 
+/// A drug as rows hold it.
 #[derive(Debug, Serialize)]
-struct Mention {
-    start: i32,
-    end: i32,
-    surface: String,
+pub(super) struct Mention {
+    pub(super) start: i32,
+    pub(super) end: i32,
+    pub(super) surface: String,
     drug_id: String,
     name: String,
 }
@@ -120,20 +121,20 @@ fn rows<T>(batches: &[RecordBatch], read: fn(&RecordBatch, usize) -> Result<T>) 
     batches.iter().flat_map(|batch| (0..batch.num_rows()).map(move |row| read(batch, row))).collect()
 }
 
-fn string(array: &dyn Array, row: usize) -> Result<String> {
+pub(super) fn string(array: &dyn Array, row: usize) -> Result<String> {
     Ok(cast(&array.slice(row, 1), &DataType::Utf8)?.as_string::<i32>().value(0).to_owned())
 }
 
-fn field<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow::array::ArrayRef> {
+pub(super) fn field<'b>(batch: &'b RecordBatch, name: &str) -> Result<&'b arrow::array::ArrayRef> {
     batch.column_by_name(name).with_context(|| format!("the plan gave no column `{name}`"))
 }
 
-fn int(batch: &RecordBatch, name: &str, row: usize) -> Result<i32> {
+pub(super) fn int(batch: &RecordBatch, name: &str, row: usize) -> Result<i32> {
     Ok(field(batch, name)?.as_primitive::<Int32Type>().value(row))
 }
 
 /// Items of a list of drugs; `shift` is added to their offsets.
-fn mentions(batch: &RecordBatch, column: &str, row: usize, shift: i32) -> Result<Vec<Mention>> {
+pub(super) fn mentions(batch: &RecordBatch, column: &str, row: usize, shift: i32) -> Result<Vec<Mention>> {
     let items = field(batch, column)?.as_list::<i32>().value(row);
     let items = items.as_struct();
     let part = |name: &str| items.column_by_name(name).with_context(|| format!("no field `{name}` in `{column}`"));

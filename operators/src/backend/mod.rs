@@ -120,12 +120,36 @@ pub enum MentionPolicy {
 pub struct Extraction {
     /// The mentions that were scored, in text order; tagged ones included.
     pub mentions: Vec<ItemMention>,
+    /// Indices into `mentions` of those that take part in nothing: the model does not believe them.
+    pub refused: Vec<usize>,
     /// The combinations, in text order of their first members.
     pub combinations: Vec<ExtractedCombination>,
     /// First code point that the model saw, relative to the start of the sentence (negative: before it).
     pub context_start: i64,
     /// One past the last code point that the model saw, relative to the start of the sentence.
     pub context_end: i64,
+}
+
+/// What a sentence states under a task of typed pairs.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PairExtraction {
+    /// The mentions that were scored, in text order.
+    pub mentions: Vec<ItemMention>,
+    /// The pairs that relate, by their first and then their second mention.
+    pub pairs: Vec<TypedPair>,
+}
+
+/// Two mentions that relate.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TypedPair {
+    /// Index of the first mention.
+    pub left: usize,
+    /// Index of the second mention.
+    pub right: usize,
+    /// The most probable type: an index into the labels of the model, never 0 (NONE).
+    pub label: usize,
+    /// Probability that they relate at all.
+    pub confidence: f32,
 }
 
 /// A set of mentions that the sentence combines.

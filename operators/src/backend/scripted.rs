@@ -105,7 +105,7 @@ impl Scripted {
         };
         let context_end = i64::try_from(item.sentence.chars().count()).unwrap_or(i64::MAX);
         let combinations = if stated { vec![combination] } else { Vec::new() };
-        Ok(Extraction { mentions: item.mentions, combinations, context_start: 0, context_end })
+        Ok(Extraction { mentions: item.mentions, combinations, context_end, ..Extraction::default() })
     }
 }
 

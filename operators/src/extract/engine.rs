@@ -13,7 +13,7 @@ use crate::backend::{
     Backend, BackendError, BackendInfo, Classifier, ClassifierOptions, Device, ExtractItem, Reply, SCRIPTED_SCHEME,
     Scripted,
 };
-use crate::model::ModelFolder;
+use crate::model::{ModelFolder, ModelTask};
 
 /// A backend with its queue.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ impl ExtractEngine {
             } else {
                 ModelFolder::open_expecting(path, &options.model_sha256)?
             };
+            folder.require_task(ModelTask::DrugComb)?;
             let mut settings = ClassifierOptions::for_device(device);
             settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
             settings.max_batch_rows = options.max_batch_rows.unwrap_or(settings.max_batch_rows);

@@ -25,4 +25,5 @@ pub use engine::ExtractEngine;
 pub use exec::{Extract, ExtractExec};
 pub use kernel::items_of;
 pub use options::{ExtractOptions, RunFields};
+pub use output::{Stated, stated};
 pub use quarantine::{QuarantineCollector, QuarantinedSentence, quarantine_batch};

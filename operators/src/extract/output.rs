@@ -30,8 +30,7 @@ pub(super) struct OutputRow {
     context: (i32, i32),
 }
 
-/// The rows of one sentence, in the order of the answer: one item per drug (its first mention), two drugs or more.
-/// A set of the same drugs with the same effect is stated once, with the higher confidence.
+/// The rows of one sentence: what [`stated`] says, with its place in the document.
 pub(super) fn rows_of(
     candidates: &Candidates,
     place: (usize, usize),
@@ -39,10 +38,36 @@ pub(super) fn rows_of(
     min_confidence: f32,
 ) -> Vec<OutputRow> {
     let row = place.1;
+    let (context_start, context_end) = (extraction.context_start, extraction.context_end);
     let sentence = (candidates.sentence_start.value(row), candidates.sentence_end.value(row));
     let absolute = |offset: i64| i32::try_from(i64::from(sentence.0) + offset).unwrap_or(i32::MAX).max(0);
-    let context = (absolute(extraction.context_start), absolute(extraction.context_end));
-    let mut rows: Vec<OutputRow> = Vec::new();
+    let context = (absolute(context_start), absolute(context_end));
+    let row_of = |found: Stated| {
+        let Stated { drugs, drug_key, combination } = found;
+        let spans: Vec<(i32, i32)> =
+            drugs.iter().map(|drug| (absolute(drug.start as i64), absolute(drug.end as i64))).collect();
+        let combination_id = combination_id(candidates.doc_id.value(row), sentence, &spans);
+        OutputRow { place, drugs, combination_id, drug_key, combination, context }
+    };
+    stated(extraction, min_confidence).into_iter().map(row_of).collect()
+}
+
+/// A combination as it becomes a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stated {
+    /// One mention per drug, its first.
+    pub drugs: Vec<ItemMention>,
+    /// Sorted normalised names joined by `|`.
+    pub drug_key: String,
+    /// The combination.
+    pub combination: ExtractedCombination,
+}
+
+/// The combinations of one sentence that become rows, in the order of the answer: one mention per drug (its first), two
+/// drugs or more, `min_confidence` or more. A set of the same drugs with the same effect is stated once, with the higher
+/// confidence.
+pub fn stated(extraction: Extraction, min_confidence: f32) -> Vec<Stated> {
+    let mut found: Vec<Stated> = Vec::new();
     for combination in extraction.combinations {
         let members = distinct_drugs(&extraction.mentions, &combination.members);
         let confidence = combination.confidence;
@@ -52,22 +77,18 @@ pub(super) fn rows_of(
         let drugs: Vec<ItemMention> =
             members.iter().filter_map(|&member| extraction.mentions.get(member)).cloned().collect();
         let drug_key = drug_key(drugs.iter().map(|drug| drug.name.as_str()));
-        let same =
-            |other: &&mut OutputRow| other.drug_key == drug_key && other.combination.effect == combination.effect;
-        let known = rows.iter_mut().find(same);
+        let same = |other: &&mut Stated| other.drug_key == drug_key && other.combination.effect == combination.effect;
+        let known = found.iter_mut().find(same);
         if known.as_ref().is_some_and(|known| known.combination.confidence >= combination.confidence) {
             continue;
         }
-        let spans: Vec<(i32, i32)> =
-            drugs.iter().map(|drug| (absolute(drug.start as i64), absolute(drug.end as i64))).collect();
-        let combination_id = combination_id(candidates.doc_id.value(row), sentence, &spans);
-        let found = OutputRow { place, drugs, combination_id, drug_key, combination, context };
+        let combination = Stated { drugs, drug_key, combination };
         match known {
-            Some(known) => *known = found,
-            None => rows.push(found),
+            Some(known) => *known = combination,
+            None => found.push(combination),
         }
     }
-    rows
+    found
 }
 
 /// Rows of the `combinations` table.

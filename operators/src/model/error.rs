@@ -86,4 +86,19 @@ pub enum ModelError {
         /// The sha256 of the folder.
         got: String,
     },
+    /// A model of another task than the one it is asked to do.
+    #[error(
+        "model folder {folder} was trained for {got}, this needs a model for {expected} (labels {labels}); name such a \
+         folder with --model"
+    )]
+    Task {
+        /// The model folder.
+        folder: PathBuf,
+        /// The task asked for.
+        expected: &'static str,
+        /// Its labels.
+        labels: String,
+        /// The task of the model.
+        got: &'static str,
+    },
 }

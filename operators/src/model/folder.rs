@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
-use super::manifest::{FORMAT, FileSpec, Manifest};
+use super::manifest::{FORMAT, FileSpec, Manifest, ModelTask};
 
 /// Name of the manifest in a model folder.
 pub const MANIFEST_FILE: &str = "rexdrug.json";
@@ -92,6 +92,24 @@ impl ModelFolder {
         let folder = Self::open(path)?;
         let files = folder.manifest.files.iter().map(|(name, file)| (name.clone(), file.bytes)).collect();
         Ok(ModelReport { model_id: folder.manifest.name.clone(), model_sha256: folder.sha256, files })
+    }
+
+    /// What the model was trained for.
+    pub fn task(&self) -> ModelTask {
+        // Opening has refused a task that is not known.
+        self.manifest.known_task().unwrap_or(ModelTask::DrugComb)
+    }
+
+    /// Refuses a model of another task.
+    ///
+    /// # Errors
+    /// [`ModelError::Task`].
+    pub fn require_task(&self, task: ModelTask) -> Result<(), ModelError> {
+        if self.task() == task {
+            return Ok(());
+        }
+        let (expected, got) = (task.name(), self.task().name());
+        Err(ModelError::Task { folder: self.path.clone(), expected, labels: task.labels().join(", "), got })
     }
 
     /// The folder.

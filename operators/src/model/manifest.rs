@@ -7,8 +7,44 @@ use serde::{Deserialize, Serialize};
 /// The manifest format that this version reads.
 pub const FORMAT: u32 = 1;
 
-/// Order of the pair labels in `pair_logits`; fixed, so that an output column can never be read as another label.
-pub(crate) const LABELS: [&str; 4] = ["NONE", "POS", "NEG", "COMB"];
+/// What a model was trained for; decides its labels and how its scores are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ModelTask {
+    /// N-ary sets with an effect: what extraction runs.
+    DrugComb,
+    /// Typed pairs of DDI Corpus 2013: for evaluation.
+    Ddi13,
+}
+
+impl ModelTask {
+    /// Every task.
+    pub const ALL: [Self; 2] = [Self::DrugComb, Self::Ddi13];
+
+    /// The name in the manifest.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DrugComb => "drugcomb",
+            Self::Ddi13 => "ddi13",
+        }
+    }
+
+    /// Order of the pair labels in `pair_logits`; fixed, so that an output column can never be read as another label.
+    pub const fn labels(self) -> &'static [&'static str] {
+        match self {
+            Self::DrugComb => &["NONE", "POS", "NEG", "COMB"],
+            Self::Ddi13 => &["NONE", "effect", "advise", "int", "mechanism"],
+        }
+    }
+
+    /// How scores are read.
+    const fn method(self) -> DecodeMethod {
+        match self {
+            Self::DrugComb => DecodeMethod::AverageLink,
+            Self::Ddi13 => DecodeMethod::Pairs,
+        }
+    }
+}
+
 /// Order of the tags in `tag_logits`.
 pub(crate) const TAGS: [&str; 3] = ["O", "B", "I"];
 
@@ -19,7 +55,7 @@ pub struct Manifest {
     pub format: u32,
     /// Name of the model; becomes `model_id`.
     pub name: String,
-    /// What it was trained for, e.g. `drugcomb`.
+    /// What it was trained for: `drugcomb` or `ddi13`.
     pub task: String,
     /// The backend that runs it: `classifier`.
     pub backend: String,
@@ -96,6 +132,17 @@ fn half() -> f32 {
 pub enum DecodeMethod {
     /// Agglomerative clustering by the mean score between two clusters.
     AverageLink,
+    /// Every pair on its own, related when its P(not NONE) is above the threshold.
+    Pairs,
+}
+
+impl DecodeMethod {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::AverageLink => "average_link",
+            Self::Pairs => "pairs",
+        }
+    }
 }
 
 /// What may share a batch.
@@ -129,6 +176,11 @@ pub struct FileSpec {
 }
 
 impl Manifest {
+    /// The task, where this version knows it.
+    pub fn known_task(&self) -> Option<ModelTask> {
+        ModelTask::ALL.into_iter().find(|task| task.name() == self.task)
+    }
+
     /// The first value that this version cannot use, as (field, expected, got).
     pub(crate) fn fault(&self) -> Option<(&'static str, String, String)> {
         let share = |field, value: f32| {
@@ -147,7 +199,14 @@ impl Manifest {
         if !(temperature.is_finite() && temperature > 0.0) {
             return Some(("calibration.temperature", "a number above 0".to_owned(), temperature.to_string()));
         }
-        list("labels", &LABELS, &self.labels)
+        let Some(task) = self.known_task() else {
+            return Some(("task", ModelTask::ALL.map(ModelTask::name).join(" or "), self.task.clone()));
+        };
+        if self.decode.method != task.method() {
+            let (expected, got) = (task.method().name(), self.decode.method.name());
+            return Some(("decode.method", format!("{expected} for {}", self.task), got.to_owned()));
+        }
+        list("labels", task.labels(), &self.labels)
             .or_else(|| list("tags", &TAGS, &self.tags))
             .or_else(|| share("decode.threshold", self.decode.threshold))
             .or_else(|| share("decode.mention_threshold", self.decode.mention_threshold))

@@ -9,5 +9,5 @@ mod manifest;
 pub use error::ModelError;
 pub use folder::{MANIFEST_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_FILE};
 pub use manifest::{
-    BatchSpec, CalibrationSpec, ContextMode, DecodeMethod, DecodeSpec, FORMAT, FileSpec, InputSpec, Manifest,
+    BatchSpec, CalibrationSpec, ContextMode, DecodeMethod, DecodeSpec, FORMAT, FileSpec, InputSpec, Manifest, ModelTask,
 };

@@ -2,15 +2,14 @@
 
 use rexdrug_schemas::Effect;
 
-/// Probabilities of NONE, POS, NEG, COMB.
-pub(super) type Labels = [f64; 4];
+use crate::backend::TypedPair;
 
-/// Pair probabilities of `count` mentions in text order. Pairs that no window saw have none.
+/// Probabilities of `N` labels for the pairs of `count` mentions in text order. Pairs that no window saw have none.
 #[derive(Debug, Clone)]
-pub(super) struct PairScores {
+pub(super) struct PairScores<const N: usize = 4> {
     count: usize,
     /// Sums over the windows that saw the pair, and their number; row-major upper triangle in a full square.
-    cells: Vec<(Labels, u32)>,
+    cells: Vec<([f64; N], u32)>,
 }
 
 /// A set of mentions with its scores.
@@ -22,13 +21,13 @@ pub(super) struct Set {
     pub(super) confidence: f32,
 }
 
-impl PairScores {
+impl<const N: usize> PairScores<N> {
     pub(super) fn new(count: usize) -> Self {
-        Self { count, cells: vec![([0.0; 4], 0); count * count] }
+        Self { count, cells: vec![([0.0; N], 0); count * count] }
     }
 
     /// Adds what one window says of a pair.
-    pub(super) fn add(&mut self, left: usize, right: usize, labels: Labels) {
+    pub(super) fn add(&mut self, left: usize, right: usize, labels: [f64; N]) {
         let (low, high) = (left.min(right), left.max(right));
         if let Some((sums, seen)) = self.cells.get_mut(low * self.count + high) {
             for (sum, label) in sums.iter_mut().zip(labels) {
@@ -39,7 +38,7 @@ impl PairScores {
     }
 
     /// Mean over the windows that saw the pair.
-    pub(super) fn get(&self, left: usize, right: usize) -> Option<Labels> {
+    pub(super) fn get(&self, left: usize, right: usize) -> Option<[f64; N]> {
         let (low, high) = (left.min(right), left.max(right));
         let (sums, seen) = self.cells.get(low * self.count + high)?;
         (*seen > 0).then(|| sums.map(|sum| sum / f64::from(*seen)))
@@ -133,6 +132,29 @@ fn label(scores: &PairScores, members: Vec<usize>) -> Option<Set> {
     Some(Set { members, effect: best.0, effect_scores, confidence: (1.0 - none) as f32 })
 }
 
+/// Pairs of the mentions in `kept` that relate: P(not NONE) above `threshold`; the type is the most probable of the
+/// others, the first of equals.
+pub(super) fn typed_pairs<const N: usize>(scores: &PairScores<N>, kept: &[usize], threshold: f64) -> Vec<TypedPair> {
+    let mut pairs = Vec::new();
+    for (place, &left) in kept.iter().enumerate() {
+        for &right in kept.iter().skip(place + 1) {
+            let Some(labels) = scores.get(left, right) else { continue };
+            let relates = 1.0 - labels.first().copied().unwrap_or(1.0);
+            if relates <= threshold {
+                continue;
+            }
+            let mut best = (1, f64::NEG_INFINITY);
+            for (label, &probability) in labels.iter().enumerate().skip(1) {
+                if probability > best.1 {
+                    best = (label, probability);
+                }
+            }
+            pairs.push(TypedPair { left, right, label: best.0, confidence: relates.clamp(0.0, 1.0) as f32 });
+        }
+    }
+    pairs
+}
+
 /// Softmax of logits divided by `temperature`; none when a logit is no finite number.
 pub(super) fn softmax<const N: usize>(logits: &[f32], temperature: f64) -> Option<[f64; N]> {
     let logits: [f32; N] = logits.try_into().ok()?;
@@ -152,6 +174,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    /// Probabilities of NONE, POS, NEG, COMB.
+    type Labels = [f64; 4];
 
     fn scores(count: usize, pairs: &[(usize, usize, Labels)]) -> PairScores {
         let mut scores = PairScores::new(count);
@@ -208,6 +233,20 @@ mod tests {
         }
         let even = average_link(&scores(2, &[(0, 1, [0.1, 0.3, 0.3, 0.3])]), &[0, 1], 0.5);
         assert_eq!(even[0].effect, Effect::Positive, "the first of equals");
+    }
+
+    #[test]
+    fn pairs_relate_above_the_threshold_and_take_the_likeliest_type() {
+        let mut scores = PairScores::<5>::new(3);
+        scores.add(0, 1, [0.4, 0.1, 0.2, 0.2, 0.1]);
+        scores.add(2, 0, [0.5, 0.5, 0.0, 0.0, 0.0]);
+        scores.add(1, 2, [0.1, 0.0, 0.0, 0.0, 0.9]);
+        let found = |kept: &[usize]| {
+            typed_pairs(&scores, kept, 0.5).iter().map(|pair| (pair.left, pair.right, pair.label)).collect::<Vec<_>>()
+        };
+        assert_eq!(found(&[0, 1, 2]), [(0, 1, 2), (1, 2, 4)], "the first of equal types; the threshold is not enough");
+        assert_eq!(found(&[0, 2]), []);
+        assert!(typed_pairs(&PairScores::<5>::new(2), &[0, 1], 0.5).is_empty(), "a pair that was never seen");
     }
 
     #[test]

@@ -27,10 +27,10 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use super::batching::{BatchStrategy, TokenBudget};
 use super::pool::Pool;
 use super::{
-    Backend, BackendError, BackendInfo, Device, ExtractItem, Extraction, ItemError, ItemMention, MentionPolicy,
-    OrtRuntime, Reason, Reply, Stats, session,
+    Backend, BackendError, BackendInfo, Device, ExtractItem, ItemError, ItemMention, MentionPolicy, OrtRuntime,
+    PairExtraction, Reason, Reply, Stats, session,
 };
-use crate::model::{MODEL_FILE, ModelFolder, PAIRS_FILE};
+use crate::model::{MODEL_FILE, ModelFolder, ModelTask, PAIRS_FILE};
 
 pub use super::merge::OverlapRule;
 pub use bare::bare_loop_seconds;
@@ -80,6 +80,8 @@ impl ClassifierOptions {
 pub struct Classifier {
     info: BackendInfo,
     encoder: Arc<Encoder>,
+    /// Labels of pairs, in the order of the model's output.
+    labels: Vec<String>,
     strategy: Box<dyn BatchStrategy>,
     pool: Pool<Worker>,
     sessions: usize,
@@ -118,7 +120,7 @@ impl Classifier {
         };
         let mut workers = (0..sessions.max(1)).map(|_| open()).collect::<Result<Vec<_>, _>>()?;
         if let Some(worker) = workers.first_mut() {
-            probe(worker, &encoder, options.device)?;
+            probe(worker, &encoder, options.device, folder.task())?;
         }
         // Scales that depend on batch mates would make rows depend on them too.
         let max_rows = if manifest.batch.invariant { options.max_batch_rows.max(1) } else { 1 };
@@ -134,7 +136,9 @@ impl Classifier {
             preferred_items: (sessions * max_rows * 8).clamp(64, 4096),
         };
         let strategy = Box::new(TokenBudget { max_tokens: options.max_batch_tokens, max_rows });
-        Ok(Self { info, encoder, strategy, pool: Pool::start(workers)?, sessions, failures: AtomicUsize::new(0) })
+        let labels = manifest.labels.clone();
+        let (pool, failures) = (Pool::start(workers)?, AtomicUsize::new(0));
+        Ok(Self { info, encoder, labels, strategy, pool, sessions, failures })
     }
 
     /// Tokenises off the async threads.
@@ -160,7 +164,7 @@ impl Classifier {
         alone.chain(together).collect()
     }
 
-    fn note_failures(&self, answers: &[Result<Extraction, ItemError>]) -> Result<(), BackendError> {
+    fn note_failures<R>(&self, answers: &[Result<R, ItemError>]) -> Result<(), BackendError> {
         for answer in answers {
             match answer {
                 Err(error) if error.reason == Reason::InferenceFailed => {
@@ -176,16 +180,30 @@ impl Classifier {
         }
         Ok(())
     }
-}
 
-#[async_trait]
-impl Backend for Classifier {
-    fn info(&self) -> &BackendInfo {
-        &self.info
+    /// Labels of pairs, in the order of the model's output; the first is NONE.
+    pub fn labels(&self) -> &[String] {
+        &self.labels
     }
 
-    async fn extract(&self, items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
-        let mut answers: Vec<Option<Result<Extraction, ItemError>>> = Vec::new();
+    /// What the sentences state under a task of typed pairs (DDI13), one answer per item in the order given.
+    ///
+    /// # Errors
+    /// As [`Backend::extract`]. A model of another task answers every item with an error.
+    pub async fn relations(
+        &self,
+        items: Vec<ExtractItem>,
+    ) -> Result<Vec<Result<PairExtraction, ItemError>>, BackendError> {
+        Ok(self.run(items, Worker::relate).await?.0)
+    }
+
+    /// Tokenises, batches and runs; one answer of `job` per item, in the order given.
+    async fn run<R: Send + 'static>(
+        &self,
+        items: Vec<ExtractItem>,
+        job: fn(&mut Worker, Vec<Encoded>) -> Vec<Result<R, ItemError>>,
+    ) -> Result<(Vec<Result<R, ItemError>>, Stats), BackendError> {
+        let mut answers: Vec<Option<Result<R, ItemError>>> = Vec::new();
         answers.resize_with(items.len(), || None);
         let mut encoded = Vec::with_capacity(items.len());
         for ((place, result), slot) in self.encode(items).await?.into_iter().enumerate().zip(&mut answers) {
@@ -206,7 +224,7 @@ impl Backend for Classifier {
                 stats.padded_tokens += width * rows;
                 stats.padding_tokens += width * rows - tokens;
                 let (places, items): (Vec<usize>, Vec<Encoded>) = batch.into_iter().unzip();
-                async move { (places, self.pool.run(move |worker: &mut Worker| worker.answer(items)).await) }
+                async move { (places, self.pool.run(move |worker: &mut Worker| job(worker, items)).await) }
             })
             .collect();
         let mut waits = Vec::new();
@@ -229,12 +247,24 @@ impl Backend for Classifier {
         stats.queue_wait = waits.into_iter().min().unwrap_or_default();
         let unanswered = || Err(ItemError::new(Reason::InferenceFailed, "the worker gave no answer"));
         let answers = answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect();
+        Ok((answers, stats))
+    }
+}
+
+#[async_trait]
+impl Backend for Classifier {
+    fn info(&self) -> &BackendInfo {
+        &self.info
+    }
+
+    async fn extract(&self, items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
+        let (answers, stats) = self.run(items, Worker::answer).await?;
         Ok(Reply { answers, stats })
     }
 }
 
 /// Runs two mentions through both graphs, so that a device or graph that cannot work says so before the run.
-fn probe(worker: &mut Worker, encoder: &Encoder, device: Device) -> Result<(), BackendError> {
+fn probe(worker: &mut Worker, encoder: &Encoder, device: Device, task: ModelTask) -> Result<(), BackendError> {
     let refused = |message: String| BackendError::DeviceRefused { device: device.to_string(), message };
     let mention = |start: usize, surface: &str| ItemMention {
         start,
@@ -251,7 +281,11 @@ fn probe(worker: &mut Worker, encoder: &Encoder, device: Device) -> Result<(), B
         policy: MentionPolicy::Given,
     };
     let encoded = encoder.encode(item).map_err(|error| refused(error.message))?;
-    match worker.answer(vec![encoded]).pop() {
+    let answer = match task {
+        ModelTask::DrugComb => worker.answer(vec![encoded]).pop().map(|answer| answer.map(drop)),
+        ModelTask::Ddi13 => worker.relate(vec![encoded]).pop().map(|answer| answer.map(drop)),
+    };
+    match answer {
         Some(Ok(_)) => Ok(()),
         Some(Err(error)) => Err(refused(error.message)),
         None => Err(refused("the probe gave no answer".to_owned())),

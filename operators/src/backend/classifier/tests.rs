@@ -8,8 +8,9 @@ use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::backend::{ItemContext, distinct_drugs};
-use crate::model::ModelError;
+use crate::backend::{Extraction, ItemContext, distinct_drugs};
+use crate::extract::{ExtractEngine, ExtractOptions};
+use crate::model::{ModelError, ModelTask};
 
 fn tiny_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/fixtures/tiny-model")
@@ -343,6 +344,12 @@ fn folders_that_are_not_what_they_declare_are_refused() {
         (json!({"format": 2}), "has format 2, this version reads format 1; update rexdrug"),
         (json!({"format": "one"}), "`format` is missing or no number"),
         (json!({"labels": ["POS", "NONE", "NEG", "COMB"]}), "expected NONE, POS, NEG, COMB"),
+        (json!({"task": "poems"}), "expected drugcomb or ddi13, got poems"),
+        (json!({"task": "ddi13"}), "expected pairs for ddi13, got average_link"),
+        (
+            json!({"task": "ddi13", "decode": {"method": "pairs", "threshold": 0.5}}),
+            "expected NONE, effect, advise, int, mechanism",
+        ),
         (json!({"backend": "generator"}), "expected classifier, got generator"),
         (json!({"calibration": {"temperature": 0.0}}), "calibration.temperature"),
         (json!({"decode": {"method": "greedy", "threshold": 0.5}}), "greedy"),
@@ -506,7 +513,7 @@ fn the_shipped_model_answers_as_it_did_in_training() {
             .collect();
         assert_eq!(json!(spans), case["token_spans"], "{text}");
         let batch = [encoded];
-        let draft = worker.score(&batch).unwrap().pop().unwrap().unwrap();
+        let draft = worker.score::<4>(&batch).unwrap().pop().unwrap().unwrap();
         for (pair, expected) in case["pairs"].as_array().unwrap().iter().zip(case["probabilities"].as_array().unwrap())
         {
             let (left, right) = (pair[0].as_u64().unwrap() as usize, pair[1].as_u64().unwrap() as usize);
@@ -532,4 +539,51 @@ fn the_shipped_model_answers_as_it_did_in_training() {
             assert_eq!(distinct_drugs(&extraction.mentions, &set.members).len(), set.members.len());
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_of_typed_pairs_answers_pairs_and_is_refused_for_extraction() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/fixtures/tiny-ddi13");
+    let folder = ModelFolder::open(&path).unwrap();
+    assert_eq!(folder.task(), ModelTask::Ddi13);
+    let message = folder.require_task(ModelTask::DrugComb).unwrap_err().to_string();
+    assert!(message.contains("was trained for ddi13, this needs a model for drugcomb"), "{message}");
+    if !runtime() {
+        return;
+    }
+    let options = ExtractOptions { model_uri: path.to_string_lossy().into_owned(), ..ExtractOptions::default() };
+    assert!(ExtractEngine::load(&options).unwrap_err().to_string().contains("was trained for ddi13"));
+    let classifier = load(&path, |_| {});
+    assert_eq!(classifier.labels(), ["NONE", "effect", "advise", "int", "mechanism"]);
+    let items = vec![
+        plain("aspirin plus ibuprofen versus warfarin", MentionPolicy::Given),
+        plain("aspirin versus ibuprofen", MentionPolicy::Given),
+        plain("harmful aspirin plus ibuprofen", MentionPolicy::Given),
+        plain("nothing", MentionPolicy::Given),
+    ];
+    let answers = classifier.relations(items).await.unwrap();
+    let pairs = |index: usize| -> Vec<(usize, usize, &str)> {
+        let found = answers[index].as_ref().unwrap();
+        found.pairs.iter().map(|pair| (pair.left, pair.right, classifier.labels()[pair.label].as_str())).collect()
+    };
+    assert_eq!(pairs(0), [(0, 1, "effect")]);
+    assert_eq!((pairs(1), pairs(3)), (vec![], vec![]));
+    assert_eq!(pairs(2), [(0, 1, "mechanism")]);
+    // A model of sets asked for typed pairs: the width of its output does not fit, and that is said.
+    let sets = load(tiny_folder(), |_| {});
+    let wrong = sets.relations(vec![plain("aspirin plus ibuprofen", MentionPolicy::Given)]).await.unwrap();
+    assert_eq!(wrong[0].as_ref().unwrap_err().reason, Reason::InferenceFailed);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_mentions_are_told() {
+    if !runtime() {
+        return;
+    }
+    // `patients` is given as a drug; the mention head does not believe it.
+    let given = [("aspirin", "aspirin"), ("ibuprofen", "ibuprofen"), ("patients", "patients")];
+    let item = item("aspirin plus ibuprofen was patients", &given, MentionPolicy::Union);
+    let found = answers(&load(tiny_folder(), |_| {}), vec![item]).await.remove(0).unwrap();
+    let names: Vec<&str> = found.refused.iter().map(|&index| found.mentions[index].name.as_str()).collect();
+    assert_eq!(names, ["patients"]);
 }

@@ -5,16 +5,21 @@ use std::sync::Arc;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef};
 
-use super::decode::{PairScores, average_link, softmax};
+use super::decode::{PairScores, average_link, softmax, typed_pairs};
 use super::encode::Encoded;
 use super::rows::{PairRows, TokenRows};
 use super::tags::{self, Tags};
 use crate::backend::merge::{OverlapRule, union};
 use crate::backend::session::{RunError, Signature, floats};
-use crate::backend::{ExtractedCombination, Extraction, ItemError, ItemMention, MentionPolicy, Reason, distinct_drugs};
+use crate::backend::{
+    ExtractedCombination, Extraction, ItemError, ItemMention, MentionPolicy, PairExtraction, Reason, distinct_drugs,
+};
 
 /// Most pairs of one run: the features of a pair are five hidden vectors, 2,048 of them 16 MB at width 384.
 const MAX_PAIRS: usize = 2048;
+
+/// Labels of a task of typed pairs: NONE and four types.
+const TYPED: usize = 5;
 
 const LONG: TensorElementType = TensorElementType::Int64;
 const FLOAT: TensorElementType = TensorElementType::Float32;
@@ -53,9 +58,9 @@ pub(super) struct Worker {
 }
 
 /// What is known of one item while its batch runs.
-pub(super) struct Draft {
+pub(super) struct Draft<const N: usize = 4> {
     pub(super) mentions: Vec<ItemMention>,
-    pub(super) scores: PairScores,
+    pub(super) scores: PairScores<N>,
     /// Sum of P(real) and number of windows, per mention.
     pub(super) real: Vec<(f64, u32)>,
     fault: Option<ItemError>,
@@ -69,14 +74,28 @@ impl Worker {
         answers
     }
 
+    /// Answers a batch under a task of typed pairs; [`Worker::answer`] otherwise.
+    pub(super) fn relate(&mut self, batch: Vec<Encoded>) -> Vec<Result<PairExtraction, ItemError>> {
+        let mut answers = Vec::with_capacity(batch.len());
+        let mut run = |part: &[Encoded]| {
+            let drafts = self.score::<TYPED>(part)?;
+            Ok(drafts.into_iter().zip(part).map(|(draft, item)| pairs_of(draft?, item, &self.rules)).collect())
+        };
+        answer_splitting(&batch, &mut run, &mut answers);
+        answers
+    }
+
     fn run(&mut self, batch: &[Encoded]) -> Result<Vec<Result<Extraction, ItemError>>, RunError> {
-        let drafts = self.score(batch)?;
+        let drafts = self.score::<4>(batch)?;
         let answers = drafts.into_iter().zip(batch).map(|(draft, item)| finish(draft?, item, &self.rules));
         Ok(answers.collect())
     }
 
     /// Both graphs over a batch: mentions and pairs with their scores.
-    pub(super) fn score(&mut self, batch: &[Encoded]) -> Result<Vec<Result<Draft, ItemError>>, RunError> {
+    pub(super) fn score<const N: usize>(
+        &mut self,
+        batch: &[Encoded],
+    ) -> Result<Vec<Result<Draft<N>, ItemError>>, RunError> {
         let tokens = TokenRows::of(batch, self.rules.pad);
         let shape = [tokens.rows, tokens.width];
         let encoded = self.encoder.run(ort::inputs! {
@@ -111,10 +130,10 @@ impl Worker {
                 inputs.push(("attention_mask", TensorRef::from_array_view((shape, tokens.mask.as_slice()))?.into()));
             }
             let outputs = self.pairs.run(inputs)?;
-            let logits = floats(&outputs, "pair_logits", &[places.len(), 4])?;
-            for (row, place) in logits.chunks_exact(4).zip(places) {
+            let logits = floats(&outputs, "pair_logits", &[places.len(), N])?;
+            for (row, place) in logits.chunks_exact(N).zip(places) {
                 if let Some(Ok(draft)) = drafts.get_mut(place.item) {
-                    match softmax::<4>(row, self.rules.temperature) {
+                    match softmax::<N>(row, self.rules.temperature) {
                         Some(labels) => draft.scores.add(place.left, place.right, labels),
                         None => draft.fault = Some(invalid("pair")),
                     }
@@ -143,13 +162,13 @@ fn invalid(what: &str) -> ItemError {
 }
 
 /// The mentions of an item: what was given, and what the tagger adds.
-fn draft(
+fn draft<const N: usize>(
     item: &Encoded,
     first_row: usize,
     width: usize,
     tag_logits: &[f32],
     rules: &Rules,
-) -> Result<Draft, ItemError> {
+) -> Result<Draft<N>, ItemError> {
     let mut mentions = item.item.mentions.clone();
     mentions.sort_by_key(|mention| (mention.start, mention.end));
     if item.item.policy == MentionPolicy::Union {
@@ -174,18 +193,35 @@ fn draft(
     Ok(Draft { mentions, scores: PairScores::new(count), real: vec![(0.0, 0); count], fault: None })
 }
 
-/// Sets of different drugs, from the scores.
-fn finish(draft: Draft, item: &Encoded, rules: &Rules) -> Result<Extraction, ItemError> {
-    if let Some(fault) = draft.fault {
-        return Err(fault);
-    }
+/// The mentions that may take part in something, and those that may not.
+fn believed<const N: usize>(draft: &Draft<N>, item: &Encoded, rules: &Rules) -> (Vec<usize>, Vec<usize>) {
     let real = |mention: &usize| match draft.real.get(*mention) {
         // Given mentions are taken as real; so are those of a batch without any pair, where nothing was asked.
         _ if item.item.policy == MentionPolicy::Given => true,
         Some((sum, seen)) if *seen > 0 => sum / f64::from(*seen) >= rules.mention_threshold,
         _ => true,
     };
-    let kept: Vec<usize> = (0..draft.mentions.len()).filter(real).collect();
+    (0..draft.mentions.len()).partition(real)
+}
+
+/// Typed pairs, from the scores.
+fn pairs_of(draft: Draft<TYPED>, item: &Encoded, rules: &Rules) -> Result<PairExtraction, ItemError> {
+    let (kept, _) = believed(&draft, item, rules);
+    match draft.fault {
+        Some(fault) => Err(fault),
+        None => {
+            let pairs = typed_pairs(&draft.scores, &kept, rules.threshold);
+            Ok(PairExtraction { mentions: draft.mentions, pairs })
+        }
+    }
+}
+
+/// Sets of different drugs, from the scores.
+fn finish(draft: Draft, item: &Encoded, rules: &Rules) -> Result<Extraction, ItemError> {
+    let (kept, refused) = believed(&draft, item, rules);
+    if let Some(fault) = draft.fault {
+        return Err(fault);
+    }
     let mut combinations: Vec<ExtractedCombination> = Vec::new();
     for set in average_link(&draft.scores, &kept, rules.threshold) {
         let drugs = distinct_drugs(&draft.mentions, &set.members);
@@ -201,7 +237,7 @@ fn finish(draft: Draft, item: &Encoded, rules: &Rules) -> Result<Extraction, Ite
         });
     }
     let (context_start, context_end) = item.seen;
-    Ok(Extraction { mentions: draft.mentions, combinations, context_start, context_end })
+    Ok(Extraction { mentions: draft.mentions, refused, combinations, context_start, context_end })
 }
 
 /// Runs `batch`; a failure is retried on its halves until it is one sentence's own.

@@ -1,0 +1,106 @@
+//! `rexdrug eval ddi13`.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use rexdrug_operators::backend::{Classifier, ClassifierOptions, ExtractItem, MentionPolicy, PairExtraction};
+use rexdrug_operators::model::{ModelFolder, ModelTask};
+use rexdrug_scoring::evaluation::ddi13::{Answer, Evaluation, evaluate};
+use rexdrug_scoring::evaluation::html::{self, Section};
+use rexdrug_scoring::evaluation::{files, summary, text};
+use rexdrug_scoring::gold::ddi13::{self, Item};
+use rexdrug_scoring::names::normalize;
+use rexdrug_scoring::task::{Label, Task};
+
+use super::model::given;
+use super::{BenchmarkArgs, Mentions, not_empty, open, write_report};
+use crate::config::Settings;
+use crate::resources;
+
+/// Sentences in one call to the model.
+const CHUNK: usize = 4096;
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a file does not fit, or the model is of another task or cannot be used.
+pub async fn run(args: &BenchmarkArgs, settings: &Settings) -> Result<ExitCode> {
+    if args.from_warehouse {
+        bail!("a warehouse holds combinations, not the typed pairs of DDI13; judge a model or --predictions");
+    }
+    let gold = ddi13::read(open(&args.gold)?).with_context(|| format!("in {}", args.gold.display()))?;
+    let items = not_empty(gold, &args.gold)?;
+    let (mut runs, mut source): (Vec<Evaluation>, Vec<String>) = (Vec::new(), Vec::new());
+    if args.predictions.is_empty() {
+        let (answers, description) = of_model(args, settings, &items).await?;
+        runs.push(evaluate(&items, &answers)?);
+        source.push(description);
+    }
+    for path in &args.predictions {
+        let answers = files::read_ddi13(open(path)?, &items).with_context(|| format!("in {}", path.display()))?;
+        runs.push(evaluate(&items, &answers)?);
+        source.push(path.display().to_string());
+    }
+    let mut found = summary::ddi13(&runs);
+    if let Some(path) = &args.report {
+        let facts = [("gold", args.gold.display().to_string()), ("judged", source.join(", "))];
+        let sections: Vec<Section<'_>> = runs
+            .first()
+            .map(|run| Section { title: "typed pairs", summary: &found, cases: &run.cases })
+            .into_iter()
+            .collect();
+        write_report(path, &html::page("DDI13 evaluation", &facts, &sections))?;
+    }
+    if settings.json {
+        if let Some(found) = found.as_object_mut() {
+            found.insert("task".to_owned(), "ddi13".into());
+            found.insert("judged".to_owned(), source.into());
+        }
+        println!("{}", serde_json::to_string_pretty(&found)?);
+    } else {
+        println!("judged: {}\n", source.join(", "));
+        print!("{}", text::ddi13(&found));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn of_model(args: &BenchmarkArgs, settings: &Settings, items: &[Item]) -> Result<(Vec<Answer>, String)> {
+    if args.mentions.is_some_and(|which| which != Mentions::Gold) {
+        bail!("DDI13 is judged with the drug names of the gold file; leave --mentions out");
+    }
+    let folder = ModelFolder::open(resources::model_folder(settings)?)?;
+    folder.require_task(ModelTask::Ddi13)?;
+    let classifier = Classifier::load(&folder, &ClassifierOptions::for_device(settings.device.parse()?))?;
+    let mut answers = Vec::with_capacity(items.len());
+    for chunk in items.chunks(CHUNK) {
+        let asked = chunk.iter().map(|item| {
+            let letters: Vec<char> = item.context.chars().collect();
+            let mentions = item.mentions();
+            let spans = mentions.iter().map(|of| (of.start, of.end, of.name));
+            ExtractItem {
+                sentence: item.context.as_str().into(),
+                context: None,
+                mentions: given(&letters, spans),
+                policy: MentionPolicy::Given,
+            }
+        });
+        for answer in classifier.relations(asked.collect()).await? {
+            answers.push(match answer {
+                Ok(found) => typed(&found, classifier.labels()),
+                Err(error) => Answer::refused(error.message),
+            });
+        }
+    }
+    let hash = folder.sha256().get(..12).unwrap_or(folder.sha256());
+    Ok((answers, format!("{} {hash} on {}", folder.manifest().name, settings.device)))
+}
+
+/// Pairs of names, each type once; a name is not related to itself.
+fn typed(found: &PairExtraction, labels: &[String]) -> Answer {
+    let pairs = found.pairs.iter().filter_map(|pair| -> Option<(Label, [&str; 2])> {
+        let label = labels.get(pair.label).and_then(|name| Task::Ddi13.label(name))?;
+        let (left, right) = (found.mentions.get(pair.left)?, found.mentions.get(pair.right)?);
+        (normalize(&left.name) != normalize(&right.name)).then_some((label, [left.name.as_str(), right.name.as_str()]))
+    });
+    Answer::from_pairs(pairs)
+}

@@ -1,0 +1,93 @@
+//! `rexdrug eval`: benchmarks, judged the way they are published.
+
+mod candidates;
+mod ddi13;
+mod drugcomb;
+mod model;
+mod warehouse;
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::config::Settings;
+
+/// Judge a model, prediction files or a warehouse against gold.
+#[derive(Debug, Args)]
+pub struct EvalArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// DrugComb: both rules, with gold mentions and end to end
+    Drugcomb(BenchmarkArgs),
+    /// DDI13: micro and macro F1 over the four types
+    Ddi13(BenchmarkArgs),
+}
+
+/// Options of both benchmarks.
+#[derive(Debug, Args)]
+pub struct BenchmarkArgs {
+    /// Gold file in the published layout, JSON Lines
+    #[arg(long, value_name = "FILE")]
+    gold: PathBuf,
+    /// Judge prediction files in a published layout instead of a model; several are seeds: mean and deviation
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    predictions: Vec<PathBuf>,
+    /// Judge the combinations of the warehouse (--warehouse) instead of a model
+    #[arg(long, conflicts_with = "predictions")]
+    from_warehouse: bool,
+    /// Which mentions the system has: those of the gold file, those it finds, or both in turn
+    #[arg(long, value_enum, value_name = "WHICH")]
+    mentions: Option<Mentions>,
+    /// Write a self-contained HTML report with every error
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+}
+
+/// Where mentions come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Mentions {
+    /// The gold file gives them.
+    Gold,
+    /// The system finds them.
+    Found,
+    /// Both in turn.
+    Both,
+}
+
+/// Runs the verb.
+///
+/// # Errors
+/// When a file cannot be read or does not fit, or a model cannot be used.
+pub async fn run(args: EvalArgs, settings: &Settings) -> Result<ExitCode> {
+    match args.what {
+        What::Drugcomb(args) => drugcomb::run(&args, settings).await,
+        What::Ddi13(args) => ddi13::run(&args, settings).await,
+    }
+}
+
+/// A file to read, with its name in the error.
+fn open(path: &Path) -> Result<BufReader<File>> {
+    Ok(BufReader::new(File::open(path).with_context(|| format!("cannot read {}", path.display()))?))
+}
+
+fn write_report(path: &Path, page: &str) -> Result<()> {
+    std::fs::write(path, page).with_context(|| format!("cannot write the report {}", path.display()))?;
+    eprintln!("report written to {}", path.display());
+    Ok(())
+}
+
+/// A gold file without items is a mistake, not a perfect score.
+fn not_empty<T>(items: Vec<T>, path: &Path) -> Result<Vec<T>> {
+    if items.is_empty() {
+        bail!("gold file {} has no items; expected one JSON object per line", path.display());
+    }
+    Ok(items)
+}

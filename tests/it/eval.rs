@@ -1,0 +1,197 @@
+//! `rexdrug eval` over gold files written here.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::{json as run_json, rexdrug, root, stdout};
+
+const TINY_DDI13: &str = "operators/src/backend/fixtures/tiny-ddi13";
+
+/// A DrugComb item; spans are the given names, searched for from left to right.
+fn item(doc_id: &str, sentence: &str, names: &[&str], rels: &[(&str, &[u32])]) -> Value {
+    let mut from = 0;
+    let spans: Vec<Value> = names
+        .iter()
+        .enumerate()
+        .map(|(id, name)| {
+            let byte = from + sentence[from..].find(name).unwrap();
+            from = byte + name.len();
+            let start = sentence[..byte].chars().count();
+            json!({"span_id": id, "text": name, "start": start, "end": start + name.chars().count(),
+                   "token_start": 0, "token_end": 1})
+        })
+        .collect();
+    let rels: Vec<Value> = rels
+        .iter()
+        .map(|(class, spans)| json!({"class": class, "spans": spans, "is_context_needed": *class == "NEG"}))
+        .collect();
+    json!({"doc_id": doc_id, "sentence": sentence, "spans": spans, "rels": rels,
+           "paragraph": format!("A first sentence. {sentence} A last one."), "source": null})
+}
+
+fn gold() -> Vec<Value> {
+    vec![
+        item("a", "Cisplatin with gemcitabine <was> good .", &["Cisplatin", "gemcitabine"], &[("POS", &[0, 1])]),
+        item("b", "β-blockers aside , cisplatin or paclitaxel was given .", &["cisplatin", "paclitaxel"], &[]),
+        item("c", "Warfarin with aspirin caused bleeding .", &["Warfarin", "aspirin"], &[("NEG", &[0, 1])]),
+        item("d", "Paclitaxel with a new drug and carboplatin .", &["Paclitaxel", "carboplatin"], &[("COMB", &[0, 1])]),
+    ]
+}
+
+fn write(folder: &Path, name: &str, lines: &[Value]) -> String {
+    let path = folder.join(name);
+    let text: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(&path, text.join("\n")).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+fn f1(section: &Value, rule: &str, score: &str) -> f64 {
+    section[rule][score]["f1"].as_f64().unwrap_or_else(|| panic!("no {rule} {score} in {section}"))
+}
+
+#[test]
+fn a_model_is_judged_with_gold_mentions_and_end_to_end() {
+    let folder = TempDir::new().unwrap();
+    let gold = write(folder.path(), "gold.jsonl", &gold());
+    let report = folder.path().join("report.html").to_string_lossy().into_owned();
+    let args = ["eval", "drugcomb", "--gold", &gold, "--model", "scripted:keyword=with", "--json", "--report", &report];
+    let found = run_json(&args);
+    for section in [&found["gold_mentions"], &found["end_to_end"]] {
+        // The script says POS wherever `with` stands: three sets of which one has the right label.
+        assert_eq!(f1(section, "leaderboard", "any_exact"), 1.0, "{found}");
+        assert_eq!(section["leaderboard"]["pos_exact"]["p"], 1.0 / 3.0);
+        assert_eq!(section["leaderboard"]["pos_exact"]["r"], 1.0);
+        // Beside POS, which is right once, NO_COMB of item b counts under the RexDrug rule.
+        assert_eq!(f1(section, "rexdrug", "any_exact"), 1.0);
+        assert_eq!(
+            (&section["by_label"]["NEG"]["gold"], &section["by_context"]["needed"]["gold"]),
+            (&json!(1), &json!(1))
+        );
+        assert_eq!(section["errors"]["gold"], json!({"mention": 0, "set": 0, "label": 2}));
+    }
+    assert_eq!(found["gold_mentions"]["mentions"], Value::Null, "they were given");
+    assert_eq!(found["end_to_end"]["mentions"]["r"], 1.0);
+    let page = std::fs::read_to_string(&report).unwrap();
+    assert!(page.contains("caused bleeding") && !page.contains("&lt;was&gt; good"), "errors only");
+    assert!(!page.contains("src=") && !page.contains("href="), "nothing is fetched");
+    let text = stdout(&args[..6]);
+    assert!(text.contains("leaderboard (published)") && text.contains("mentions (exact spans)"), "{text}");
+}
+
+#[test]
+fn prediction_files_are_judged_and_several_are_seeds() {
+    let folder = TempDir::new().unwrap();
+    let gold = write(folder.path(), "gold.jsonl", &gold());
+    let row = |doc: &str, ids: [u32; 2], label: &str| json!({"doc_id": doc, "drug_idxs": ids, "relation_label": label});
+    let right = [row("a", [1, 0], "POS"), row("c", [0, 1], "NEG"), row("d", [0, 1], "COMB")];
+    let first = write(folder.path(), "1.jsonl", &right);
+    let second = write(folder.path(), "2.jsonl", &right[1..]);
+    let found = run_json(&["eval", "drugcomb", "--gold", &gold, "--json", "--predictions", &first, &second]);
+    assert_eq!(found["end_to_end"], Value::Null);
+    let pos = &found["gold_mentions"]["leaderboard"]["pos_exact"];
+    assert_eq!((&pos["f1"], &pos["n"]), (&json!(0.5), &json!(2)));
+    assert!((pos["sd"]["f1"].as_f64().unwrap() - 0.5_f64.sqrt()).abs() < 1e-12, "{pos}");
+    assert!(stdout(&["eval", "drugcomb", "--gold", &gold, "--predictions", &first, &second]).contains("50.0 ± 70.7"));
+
+    let answer = |list: Value| json!({"response": format!("<think>x</think><answer>{list}</answer>")});
+    let none = json!([{"type": "NO_COMB", "ent_set": []}]);
+    let answers = [
+        answer(json!([{"type": "POS", "ent_set": ["cisplatin", "GEMCITABINE"]}])),
+        answer(none.clone()),
+        answer(none),
+        json!({"response": "I do not know"}),
+    ];
+    let answers = write(folder.path(), "answers.jsonl", &answers);
+    let found = run_json(&["eval", "drugcomb", "--gold", &gold, "--json", "--predictions", &answers]);
+    assert_eq!(found["gold_mentions"], Value::Null);
+    assert_eq!(f1(&found["end_to_end"], "leaderboard", "pos_exact"), 1.0);
+    assert_eq!(found["end_to_end"]["leaderboard"]["any_exact"]["r"], 1.0 / 3.0);
+    assert_eq!(found["end_to_end"]["errors"]["refused"], 1);
+}
+
+#[test]
+fn a_warehouse_is_judged_by_the_sentences_it_holds() {
+    let folder = TempDir::new().unwrap();
+    let gold = gold();
+    let articles: Vec<String> = gold
+        .iter()
+        .enumerate()
+        .take(3)
+        .map(|(index, item)| {
+            // As prose: the gold sentences are tokenised, documents are not.
+            let text = item["paragraph"].as_str().unwrap().replace(" .", ".").replace(" ,", ",");
+            let text = text.replace('<', "&lt;").replace('>', "&gt;");
+            format!(
+                "<PubmedArticle><MedlineCitation><PMID Version=\"1\">{}</PMID><Article><ArticleTitle>On drugs.</ArticleTitle>\
+                 <Abstract><AbstractText>{text}</AbstractText></Abstract></Article></MedlineCitation></PubmedArticle>",
+                index + 1
+            )
+        })
+        .collect();
+    let file = folder.path().join("w26n0001.xml");
+    std::fs::write(&file, format!("<PubmedArticleSet>{}</PubmedArticleSet>", articles.concat())).unwrap();
+    let warehouse = folder.path().join("w").to_string_lossy().into_owned();
+    let file = file.to_string_lossy().into_owned();
+    run_json(&["run", &file, "--warehouse", &warehouse, "--model", "scripted:keyword=with", "--json"]);
+    let gold = write(folder.path(), "gold.jsonl", &gold);
+    let found =
+        run_json(&["eval", "drugcomb", "--gold", &gold, "--from-warehouse", "--warehouse", &warehouse, "--json"]);
+    let section = &found["end_to_end"];
+    assert!(found["judged"][0].as_str().unwrap().contains("holds 3 of 4 sentences"), "{found}");
+    assert_eq!(section["leaderboard"]["any_exact"], json!({"f1": 0.8, "p": 1.0, "r": 2.0 / 3.0}), "{found}");
+    assert_eq!((&section["leaderboard"]["pos_exact"]["r"], &section["errors"]["refused"]), (&json!(1.0), &json!(1)));
+}
+
+#[test]
+fn ddi13_is_judged_over_its_four_types() {
+    let folder = TempDir::new().unwrap();
+    let entity = |name: &str| json!({"entity": name, "category": "drug"});
+    let gold = [
+        json!({"id": 0, "context": "aspirin plus ibuprofen versus warfarin",
+               "entities": [entity("aspirin"), entity("ibuprofen"), entity("warfarin")],
+               "relations": [{"type": "effect", "ent_sets": ["aspirin", "ibuprofen"]},
+                             {"type": "other", "ent_sets": ["aspirin", "warfarin"]}]}),
+        json!({"id": 1, "context": "harmful warfarin with aspirin",
+               "entities": [entity("aspirin"), entity("warfarin")],
+               "relations": [{"type": "int", "ent_sets": ["warfarin", "aspirin"]}]}),
+    ];
+    let gold = write(folder.path(), "gold.jsonl", &gold);
+    let found = run_json(&["eval", "ddi13", "--gold", &gold, "--model", TINY_DDI13, "--json"]);
+    assert_eq!((&found["micro_f1"], &found["macro_f1"]), (&json!(0.5), &json!(0.25)), "{found}");
+    assert_eq!(found["per_type"]["effect"], json!({"f1": 1.0, "p": 1.0, "r": 1.0, "support": 1}));
+    assert_eq!(found["errors"]["gold"], json!({"mention": 0, "set": 0, "label": 1}));
+    let pair = json!({"id": 1, "response": r#"[{"type": "int", "ent_set": ["Aspirin", "warfarin"]}]"#});
+    let predictions = write(folder.path(), "p.jsonl", &[pair]);
+    let found = run_json(&["eval", "ddi13", "--gold", &gold, "--predictions", &predictions, "--json"]);
+    assert_eq!((&found["micro"]["p"], &found["micro"]["r"]), (&json!(1.0), &json!(0.5)), "{found}");
+    let report = folder.path().join("r.html").to_string_lossy().into_owned();
+    let text = stdout(&["eval", "ddi13", "--gold", &gold, "--model", TINY_DDI13, "--report", &report]);
+    assert!(text.contains("micro F1") && std::fs::read_to_string(&report).unwrap().contains("harmful"), "{text}");
+}
+
+#[test]
+fn what_does_not_fit_is_said() {
+    let folder = TempDir::new().unwrap();
+    let good = write(folder.path(), "gold.jsonl", &gold());
+    let empty = write(folder.path(), "empty.jsonl", &[]);
+    let wrong = write(folder.path(), "wrong.jsonl", &[json!({"doc_id": "z", "drug_idxs": [0], "relation_label": 2})]);
+    let ddi = write(folder.path(), "ddi.jsonl", &[json!({"id": 0, "context": "x", "entities": [], "relations": []})]);
+    let cases: [(&[&str], &str); 7] = [
+        (&["eval", "drugcomb", "--gold", "no/such.jsonl"], "no/such.jsonl"),
+        (&["eval", "drugcomb", "--gold", &empty], "has no items"),
+        (&["eval", "drugcomb", "--gold", &ddi], "line 1: expected a DrugComb item"),
+        (&["eval", "drugcomb", "--gold", &good, "--predictions", &wrong], "expected an item of the gold file, got z"),
+        (&["eval", "drugcomb", "--gold", &good, "--model", TINY_DDI13], "was trained for ddi13"),
+        (&["eval", "ddi13", "--gold", &ddi], "was trained for drugcomb, this needs a model for ddi13"),
+        (&["eval", "ddi13", "--gold", &ddi, "--from-warehouse"], "a warehouse holds combinations"),
+    ];
+    for (args, expected) in cases {
+        let output = rexdrug(args);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
+        assert!(message.contains(expected), "{args:?}: {message}");
+    }
+    assert!(root().join(TINY_DDI13).is_dir());
+}
