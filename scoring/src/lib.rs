@@ -9,6 +9,7 @@
 //! | [`published`] | rewards and metrics as published, quirks included, to 1e-9 |
 //! | [`mended`] | the same questions without the quirks |
 //! | [`reward`] | parts of a reward, weights 0.05 / 0.05 / 0.1 / 0.8, prepared gold answers |
+//! | [`agreement`] | Cohen's and Fleiss' kappa |
 //! | [`reasoning`] | structure, length, faithfulness and agreement of a reasoning trace |
 //! | [`gold`] | readers of the DrugComb and DDI13 gold files |
 //! | [`breakdown`] | error tables by arity, label and need of context |
@@ -33,6 +34,7 @@
 //! # Ok::<(), rexdrug_scoring::reward::GoldError>(())
 //! ```
 
+pub mod agreement;
 pub mod answer;
 pub mod breakdown;
 pub mod evaluation;

@@ -195,3 +195,78 @@ fn what_does_not_fit_is_said() {
     }
     assert!(root().join(TINY_DDI13).is_dir());
 }
+
+const THINK: &str = "<think>[1] Clinical scenario: x\n[2] Candidate drugs: cisplatin, gemcitabine, imatinib\n\
+    [3] Clinical effect: \"was good\", \"was <b>bad\"\n[4] Clinical summary: beneficial</think>";
+
+#[test]
+fn reasoning_is_judged_against_the_text() {
+    let folder = TempDir::new().unwrap();
+    let gold = write(folder.path(), "gold.jsonl", &gold());
+    let answer = r#"<answer>[{"type": "POS", "ent_set": ["cisplatin", "gemcitabine"]}]</answer>"#;
+    let traces = [
+        json!({"doc_id": "a", "completion": format!("{THINK}{answer}")}),
+        json!({"id": "own", "text": "nothing", "completion": "no idea"}),
+    ];
+    let traces = write(folder.path(), "mine.jsonl", &traces);
+    let report = folder.path().join("r.html").to_string_lossy().into_owned();
+    let args = ["eval", "reasoning", "--completions", &traces, "--gold", &gold, "--report", &report];
+    let found = run_json(&[&args[..], &["--json"]].concat());
+    let mine = &found["systems"]["mine"];
+    assert_eq!((&mine["items"], &mine["structured"], &mine["strict_format"]), (&json!(2), &json!(0.5), &json!(0.5)));
+    // The lexicon finds imatinib in the reasoning; the text has it nowhere.
+    assert_eq!(mine["drugs_in_text"], json!({"share": 2.0 / 3.0, "hits": 2, "total": 3}), "{found}");
+    assert_eq!(mine["quotes_verbatim"]["share"], 0.5);
+    let page = std::fs::read_to_string(&report).unwrap();
+    assert!(page.contains("imatinib") && page.contains("was &lt;b&gt;bad"), "{page}");
+    assert!(stdout(&args).contains("four points in order"));
+    let output = rexdrug(&["eval", "reasoning", "--completions", &traces]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("completion a has no text"));
+}
+
+#[test]
+fn rating_sheets_go_out_blind_and_come_back_with_their_agreement() {
+    let folder = TempDir::new().unwrap();
+    let trace = |id: &str| json!({"id": id, "text": format!("text of {id}"), "completion": "=1+1"});
+    let one = write(folder.path(), "alpha.jsonl", &[trace("a"), trace("b")]);
+    let two = write(folder.path(), "omega.jsonl", &[trace("a"), trace("b")]);
+    let out = folder.path().join("kit").to_string_lossy().into_owned();
+    let args = ["eval", "sheet", "--completions", &one, &two, "--out", &out, "--seed", "7"];
+    assert!(stdout(&args).contains("4 traces on 2 sheets"));
+    let again = rexdrug(&args);
+    assert_eq!(again.status.code(), Some(2), "a sheet is never overwritten");
+    let path = |name: &str| Path::new(&out).join(name);
+    let key = std::fs::read_to_string(path("key.csv")).unwrap();
+    assert!(key.contains("alpha") && key.contains("omega"));
+    for (rater, sheet) in ["sheet-1.csv", "sheet-2.csv"].iter().enumerate() {
+        let text = std::fs::read_to_string(path(sheet)).unwrap();
+        assert!(!text.contains("alpha") && !text.contains("omega") && text.contains("'=1+1"), "{text}");
+        // The second rater differs on one trace of four: 5 5 5 0 against 5 5 0 0.
+        let rate = |line: &str| {
+            let value = match line.split(',').next().unwrap() {
+                "T0003" => 5 - 5 * rater,
+                "T0004" => 0,
+                _ => 5,
+            };
+            line.replace(",,,,,,,", &format!(",{0},{0},{0},{0},{0},{0},", value))
+        };
+        let filled: Vec<String> = text.lines().map(rate).collect();
+        std::fs::write(path(sheet), filled.join("\n")).unwrap();
+    }
+    let (first, second) = (path("sheet-1.csv"), path("sheet-2.csv"));
+    let (first, second, key) = (first.to_string_lossy(), second.to_string_lossy(), path("key.csv"));
+    let (key, report) = (key.to_string_lossy(), path("r.html"));
+    let report = report.to_string_lossy();
+    let args = ["eval", "agreement", &first, &second, "--key", &key, "--report", &report];
+    let found = run_json(&[&args[..], &["--json"]].concat());
+    let format = &found["criteria"]["format"];
+    // Cohen: observed 3/4, by chance 3/4 · 1/2 + 1/4 · 1/2. Fleiss: 3/4, and (5/8)² + (3/8)² = 17/32.
+    assert!((format["pairs"][0]["cohen"].as_f64().unwrap() - 0.5).abs() < 1e-12, "{found}");
+    assert!((format["fleiss"].as_f64().unwrap() - 7.0 / 15.0).abs() < 1e-12, "{found}");
+    let means = |system: &str| found["systems"][system]["usefulness"]["mean"].as_f64().unwrap();
+    assert!((means("alpha") + means("omega") - 2.0 * 25.0 / 8.0).abs() < 1e-12, "{found}");
+    assert!(stdout(&args).contains("alpha: format"));
+    assert!(std::fs::read_to_string(path("r.html")).unwrap().contains("quadratic weights"));
+    let wrong = rexdrug(&["eval", "agreement", &first, "--key", &first]);
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("is no key"));
+}

@@ -297,7 +297,7 @@ mod tests {
         let spans = vec![(0, 3, hostile.to_owned())];
         let predictions = [Prediction::from_spans(&items[0], spans, Vec::new()), Prediction::default()];
         let found = evaluate(&items, &predictions, Alignment::Spans).unwrap();
-        let summary = summary::drugcomb(&[found.clone()]);
+        let summary = summary::drugcomb(std::slice::from_ref(&found));
         let section = Section { title: "a < b", summary: &summary, cases: &found.cases };
         let page = page("report & more", &[("gold", "<x>".to_owned())], &[section]);
         assert_eq!(page.matches("<script").count(), 1, "our own");

@@ -13,7 +13,10 @@ pub mod files;
 pub mod html;
 pub mod locate;
 pub mod prediction;
+pub mod reasoning;
+pub mod sheet;
 pub mod summary;
 pub mod text;
+pub mod traces_file;
 
 pub use case::{Case, CaseRelation, Cause, Causes, Mark, MarkKind};

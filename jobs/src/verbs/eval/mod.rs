@@ -3,7 +3,9 @@
 mod candidates;
 mod ddi13;
 mod drugcomb;
+mod expert;
 mod model;
+mod reasoning;
 mod warehouse;
 
 use std::fs::File;
@@ -29,6 +31,12 @@ enum What {
     Drugcomb(BenchmarkArgs),
     /// DDI13: micro and macro F1 over the four types
     Ddi13(BenchmarkArgs),
+    /// Reasoning traces: structure, length, grounded drugs and quotes, agreement with the answer
+    Reasoning(reasoning::ReasoningArgs),
+    /// Blinded sheets for experts to rate traces
+    Sheet(expert::SheetArgs),
+    /// Filled sheets read back: Cohen's and Fleiss' kappa
+    Agreement(expert::AgreementArgs),
 }
 
 /// Options of both benchmarks.
@@ -70,6 +78,9 @@ pub async fn run(args: EvalArgs, settings: &Settings) -> Result<ExitCode> {
     match args.what {
         What::Drugcomb(args) => drugcomb::run(&args, settings).await,
         What::Ddi13(args) => ddi13::run(&args, settings).await,
+        What::Reasoning(args) => reasoning::run(&args, settings),
+        What::Sheet(args) => expert::sheet(&args),
+        What::Agreement(args) => expert::agreement(&args, settings),
     }
 }
 
