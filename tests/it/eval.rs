@@ -197,7 +197,7 @@ fn what_does_not_fit_is_said() {
 }
 
 const THINK: &str = "<think>[1] Clinical scenario: x\n[2] Candidate drugs: cisplatin, gemcitabine, imatinib\n\
-    [3] Clinical effect: \"was good\", \"was <b>bad\"\n[4] Clinical summary: beneficial</think>";
+    [3] Clinical effect: \"with gemcitabine\", \"was <b>bad\"\n[4] Clinical summary: beneficial</think>";
 
 #[test]
 fn reasoning_is_judged_against_the_text() {

@@ -15,6 +15,9 @@ use rexdrug_pipeline::plan;
 use rexdrug_pipeline::session::Session;
 use rexdrug_schemas::SENTENCES;
 
+/// What became of a sentence; none where there is nothing.
+pub type Slot<T> = Option<Result<T, ItemError>>;
+
 /// A sentence with the document around it.
 pub struct GoldSentence<'g> {
     pub sentence: &'g str,
@@ -31,11 +34,11 @@ pub async fn items(
     prefilter: PrefilterOptions,
     sentences: &[GoldSentence<'_>],
     context_chars: usize,
-) -> Result<Vec<Option<Result<ExtractItem, ItemError>>>> {
+) -> Result<Vec<Slot<ExtractItem>>> {
     let context = session.context();
     let rows = context.read_batch(batch(sentences)?)?.into_unoptimized_plan();
     let kept = OperatorNode::plan(Operator::DrugPrefilter(prefilter), rows)?;
-    let mut items: Vec<Option<Result<ExtractItem, ItemError>>> = Vec::new();
+    let mut items: Vec<Slot<ExtractItem>> = Vec::new();
     items.resize_with(sentences.len(), || None);
     for batch in plan::frame(context, kept).collect().await? {
         let names = batch.column_by_name("doc_id").context("the prefilter gave no column `doc_id`")?;

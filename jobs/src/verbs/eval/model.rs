@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rexdrug_operators::backend::{ExtractItem, Extraction, ItemError, ItemMention, MentionPolicy};
+use rexdrug_operators::backend::{ExtractItem, Extraction, ItemMention, MentionPolicy};
 use rexdrug_operators::extract::{ExtractEngine, stated};
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::session::{Session, SessionOptions};
@@ -12,7 +12,7 @@ use rexdrug_scoring::evaluation::prediction::{FoundRelation, Prediction};
 use rexdrug_scoring::gold::drugcomb::Item;
 use rexdrug_scoring::task::Label;
 
-use super::candidates::{self, GoldSentence};
+use super::candidates::{self, GoldSentence, Slot};
 use crate::config::Settings;
 use crate::resources;
 
@@ -44,15 +44,11 @@ impl Model {
     }
 
     /// Every sentence as an item with what the lexicon finds, also those that the prefilter cuts.
-    async fn all(&self, items: &[Item]) -> Result<Vec<Option<Result<ExtractItem, ItemError>>>> {
+    async fn all(&self, items: &[Item]) -> Result<Vec<Slot<ExtractItem>>> {
         self.kept(items, PrefilterOptions { min_drugs: 0, ..self.prefilter.clone() }).await
     }
 
-    async fn kept(
-        &self,
-        items: &[Item],
-        prefilter: PrefilterOptions,
-    ) -> Result<Vec<Option<Result<ExtractItem, ItemError>>>> {
+    async fn kept(&self, items: &[Item], prefilter: PrefilterOptions) -> Result<Vec<Slot<ExtractItem>>> {
         let sentences: Vec<GoldSentence<'_>> =
             items.iter().map(|item| GoldSentence { sentence: &item.sentence, document: &item.paragraph }).collect();
         candidates::items(&self.session, prefilter, &sentences, self.engine.info().context_chars).await
@@ -71,7 +67,7 @@ impl Model {
             }
         }
         let answers = self.ask(asked).await?;
-        let prediction = |(gold, answer): (&Item, Option<Result<Extraction, ItemError>>)| match answer {
+        let prediction = |(gold, answer): (&Item, Slot<Extraction>)| match answer {
             Some(Ok(extraction)) => {
                 let spans = extraction.mentions.iter().map(|of| (of.start, of.end, of.surface.clone())).collect();
                 let relation = |found: &rexdrug_operators::backend::ExtractedCombination| FoundRelation {
@@ -121,11 +117,8 @@ impl Model {
     }
 
     /// Answers in the order of the slots; slots without an item have none.
-    async fn ask(
-        &self,
-        slots: Vec<Option<Result<ExtractItem, ItemError>>>,
-    ) -> Result<Vec<Option<Result<Extraction, ItemError>>>> {
-        let mut answers: Vec<Option<Result<Extraction, ItemError>>> = Vec::with_capacity(slots.len());
+    async fn ask(&self, slots: Vec<Slot<ExtractItem>>) -> Result<Vec<Slot<Extraction>>> {
+        let mut answers: Vec<Slot<Extraction>> = Vec::with_capacity(slots.len());
         let (mut places, mut items) = (Vec::new(), Vec::new());
         for (place, slot) in slots.into_iter().enumerate() {
             answers.push(match slot {

@@ -75,6 +75,9 @@ impl ClassifierOptions {
     }
 }
 
+/// One answer per item.
+type Answers<R> = Vec<Result<R, ItemError>>;
+
 /// A loaded classifier.
 #[derive(Debug)]
 pub struct Classifier {
@@ -190,10 +193,7 @@ impl Classifier {
     ///
     /// # Errors
     /// As [`Backend::extract`]. A model of another task answers every item with an error.
-    pub async fn relations(
-        &self,
-        items: Vec<ExtractItem>,
-    ) -> Result<Vec<Result<PairExtraction, ItemError>>, BackendError> {
+    pub async fn relations(&self, items: Vec<ExtractItem>) -> Result<Answers<PairExtraction>, BackendError> {
         Ok(self.run(items, Worker::relate).await?.0)
     }
 
@@ -201,8 +201,8 @@ impl Classifier {
     async fn run<R: Send + 'static>(
         &self,
         items: Vec<ExtractItem>,
-        job: fn(&mut Worker, Vec<Encoded>) -> Vec<Result<R, ItemError>>,
-    ) -> Result<(Vec<Result<R, ItemError>>, Stats), BackendError> {
+        job: fn(&mut Worker, Vec<Encoded>) -> Answers<R>,
+    ) -> Result<(Answers<R>, Stats), BackendError> {
         let mut answers: Vec<Option<Result<R, ItemError>>> = Vec::new();
         answers.resize_with(items.len(), || None);
         let mut encoded = Vec::with_capacity(items.len());
