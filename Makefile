@@ -71,6 +71,7 @@ test: debug readers wheel ## Run all tests (those that use ../shared skip with a
 
 check: ## Format, lints, generated reference
 	cargo fmt --all --check
+	cargo fmt --manifest-path scoring/python/Cargo.toml --check
 	cargo clippy -q --workspace --all-targets -- -D warnings
 	cargo test -q --workspace --lib generated
 

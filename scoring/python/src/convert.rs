@@ -63,7 +63,7 @@ pub fn completions(given: &Bound<'_, PyList>) -> PyResult<Vec<PyBackedStr>> {
 
 fn one_completion(completion: &Bound<'_, PyAny>) -> PyResult<PyBackedStr> {
     if let Ok(text) = completion.cast::<PyString>() {
-        return Ok(text.clone().try_into()?);
+        return text.clone().try_into();
     }
     let wrong = || PyTypeError::new_err("completions: expected strings or lists of messages with `content`");
     let messages = completion.cast::<PyList>().map_err(|_| wrong())?;

@@ -48,11 +48,7 @@ fn span_rows(rows: &Bound<'_, PyList>) -> PyResult<Vec<SpanRelation>> {
 /// DrugComb by the RexDrug rule over rows with `labels` and `response`; the mended rule beside it on request.
 #[pyfunction]
 #[pyo3(signature = (rows, mended = false))]
-pub fn drugcomb_metrics<'py>(
-    py: Python<'py>,
-    rows: &Bound<'py, PyList>,
-    mended: bool,
-) -> PyResult<Bound<'py, PyAny>> {
+pub fn drugcomb_metrics<'py>(py: Python<'py>, rows: &Bound<'py, PyList>, mended: bool) -> PyResult<Bound<'py, PyAny>> {
     let rows = answer_rows(rows)?;
     if mended {
         let report = py.detach(|| mended::drugcomb::evaluate(&rows)).map_err(error)?;

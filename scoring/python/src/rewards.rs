@@ -10,6 +10,9 @@ use rexdrug_scoring::{mended, published};
 
 use crate::convert::{completions as texts, error, task};
 
+/// One of the four parts.
+type Pick = fn(&RewardParts) -> f64;
+
 /// Which rules judge.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Rules {
@@ -32,7 +35,12 @@ impl Rules {
 }
 
 /// Rewards of many completions. `solutions` may be fewer: none judges format and think alone.
-fn judge_all(rules: Rules, tasks: &[Task], texts: &[PyBackedStr], solutions: &[PyBackedStr]) -> PyResult<Vec<RewardParts>> {
+fn judge_all(
+    rules: Rules,
+    tasks: &[Task],
+    texts: &[PyBackedStr],
+    solutions: &[PyBackedStr],
+) -> PyResult<Vec<RewardParts>> {
     let mut last: Option<(Task, &str, Gold)> = None;
     let mut found = Vec::with_capacity(texts.len());
     for (index, (text, &task)) in texts.iter().zip(tasks).enumerate() {
@@ -99,7 +107,7 @@ pub fn rewards<'py>(
     let parts = py.detach(|| judge_all(rules, &tasks, &texts, &solutions))?;
     let weights = Weights::default();
     let found = PyDict::new(py);
-    let columns: [(&str, fn(&RewardParts) -> f64); 4] = [
+    let columns: [(&str, Pick); 4] = [
         ("format", |parts| parts.format),
         ("think", |parts| parts.think),
         ("coverage", |parts| parts.coverage),
@@ -116,7 +124,7 @@ pub fn rewards<'py>(
 fn trl(
     py: Python<'_>,
     rules: Rules,
-    pick: fn(&RewardParts) -> f64,
+    pick: Pick,
     completions: &Bound<'_, PyList>,
     solution: Option<Vec<PyBackedStr>>,
     task: Option<&Bound<'_, PyAny>>,
