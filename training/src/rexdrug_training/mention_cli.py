@@ -50,9 +50,10 @@ def example(sentence: Sentence, known: list[LexiconMention], encoded) -> Example
 
 def run_model(args: argparse.Namespace, fold: int):
     """The model of one fold: `model.pt`, or the last checkpoint of a run that was stopped."""
-    model = new_model(args.encoder, Recipe())
     place = args.runs / f"fold{fold}"
-    file = place / "model.pt"
+    file, run = place / "model.pt", place / "run.json"
+    recipe = Recipe.of(json.loads(run.read_text(encoding="utf-8"))["recipe"]) if run.exists() else Recipe()
+    model = new_model(args.encoder, recipe)
     weights = torch.load(file, map_location="cpu", weights_only=True) if file.exists() else checkpoint_weights(place)
     model.load_state_dict(weights)
     return model.eval()
