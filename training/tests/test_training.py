@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import sys
 import unittest
 from pathlib import Path
@@ -10,13 +11,16 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "src"))
 
+from rexdrug_training.candidates import FEATURES, LexiconMention, Pieces, candidates, features, fold  # noqa: E402
 from rexdrug_training.data import Sentence, folds, swap_names  # noqa: E402
+from rexdrug_training.decision import Decision, Example, cross_validate, fnv1a  # noqa: E402
 from rexdrug_training.decode import average_link, decode  # noqa: E402
 from rexdrug_training.features import token_span  # noqa: E402
 from rexdrug_training.mentions import Lexicon, add_superfluous, spans_of_tags, union  # noqa: E402
 from rexdrug_training.parity_cases import cases  # noqa: E402
 from rexdrug_training.score import Relation, four  # noqa: E402
 
+FIXTURES = Path(__file__).resolve().parents[2] / "operators/src/backend/fixtures"
 PARITY = Path(__file__).resolve().parents[3] / "shared/data/scoring_parity"
 
 
@@ -110,6 +114,57 @@ class Data(unittest.TestCase):
         new = add_superfluous(gold, [(2, 3), (0, 1)])
         self.assertEqual((new.mentions, new.gold_flags), ([(0, 1), (2, 3), (4, 5)], [1, 0, 1]))
         self.assertEqual((new.pairs, new.sets), ({(0, 2): 1}, [(frozenset({0, 2}), "POS")]))
+
+
+class MentionDecision(unittest.TestCase):
+    def example(self, text, known, gold, group="g"):
+        words = [(m.start(), m.end()) for m in re.finditer(r"\S+", text)]
+        tags = np.tile([0.9, 0.06, 0.04], (len(words), 1))
+        place = lambda surface: (text.index(surface), text.index(surface) + len(surface))  # noqa: E731
+        mentions = [LexiconMention(*place(surface), f"id:{surface.lower()}", surface, kind) for surface, kind in known]
+        return Example(group, text, mentions, Pieces(words, tags), [place(s) for s in gold]).prepare()
+
+    def test_parts_of_a_name_and_spans_of_the_tagger_are_candidates(self):
+        example = self.example("amphotericin B with chemotherapy now", [("amphotericin B", "drug")], [])
+        example.pieces.tags[3] = [0.4, 0.5, 0.1]
+        found = candidates(example.text, example.known, example.pieces)
+        self.assertEqual([example.text[c.start : c.end] for c in found], ["amphotericin", "amphotericin B", "B", "chemotherapy"])
+        self.assertEqual([sorted(c.found) for c in found], [["head"], ["lexicon"], ["tail"], ["tagged"]])
+        self.assertEqual(fold("Interferon -\u2011 Alpha"), "interferon alpha")
+
+    def test_features_have_a_name_each(self):
+        example = self.example("paclitaxel (Taxol)", [("paclitaxel", "drug"), ("Taxol", "brand")], [])
+        example.known[1] = LexiconMention(12, 17, example.known[0].drug_id, "paclitaxel", "brand")
+        named = [dict(zip(FEATURES, features(example.text, c, example.known, example.pieces), strict=True)) for c in candidates(example.text, example.known, example.pieces)]
+        first, second = named
+        self.assertEqual((first["aliased"], first["alias"], second["alias"], second["same_before"]), (1, 0, 1, 1))
+        self.assertEqual((second["after_paren"], second["before_paren"], second["kind_drug"], second["title_case"]), (1, 1, 1, 1))
+
+    def test_the_fixture_of_the_rust_side_comes_out_again(self):
+        values = json.loads((FIXTURES / "mentions.json").read_text())
+        decision = Decision(values["weights"], values["surfaces"], values["drugs"], values["threshold"])
+        self.assertEqual(values["features"], list(FEATURES))
+        for case in json.loads((FIXTURES / "mentions_parity.json").read_text(encoding="utf-8")):
+            known = [LexiconMention(*row) for row in case["known"]]
+            pieces = Pieces([tuple(o) for o in case["pieces"]], np.array(case["tags"]))
+            example = Example("g", case["text"], known, pieces, []).prepare()
+            for score, (_, _, expected) in zip(decision.scores(example), case["candidates"], strict=True):
+                self.assertAlmostEqual(score, expected, 4)
+            self.assertEqual([list(span) for span, _ in decision.select(example)], case["kept"])
+
+    def test_names_never_annotated_are_learned_and_kept_only_as_hashes(self):
+        pool = ["aspirin", "cisplatin", "warfarin", "metformin"]
+        examples = [
+            self.example(f"{pool[i % 4]} after chemotherapy", [(pool[i % 4], "drug"), ("chemotherapy", "class")], [pool[i % 4]], f"g{i}")
+            for i in range(24)
+        ]
+        figures, kept = cross_validate(examples, [list(range(0, 12)), list(range(12, 24))], (0.4, 0.5))
+        self.assertEqual([f[0] for f in figures[0.5]], [1.0, 1.0])
+        self.assertEqual([example.text[a:b] for example, ((a, b), _) in ((e, *k) for e, k in zip(examples, kept))], [pool[i % 4] for i in range(24)])
+        decision = Decision.fit(examples)
+        self.assertIn(fnv1a("aspirin"), decision.surfaces)
+        self.assertEqual(fnv1a(""), "811c9dc5")
+        self.assertGreater(decision.surfaces[fnv1a("aspirin")], decision.surfaces[fnv1a("chemotherapy")])
 
 
 class Mentions(unittest.TestCase):

@@ -1,11 +1,15 @@
 //! `rexdrug lexicon`: compile name lists, and see what matches and why.
 
+use std::borrow::Cow;
+use std::io::{BufRead, BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
-use rexdrug_operators::lexicon::{Lexicon, LexiconBuilder, LexiconSource};
+use rexdrug_operators::lexicon::{Lexicon, LexiconBuilder, LexiconSource, MatchScratch};
+use rexdrug_operators::text_offsets::CodePointIndex;
+use serde::Serialize;
 
 use crate::config::Settings;
 use crate::resources;
@@ -26,6 +30,9 @@ enum Action {
         /// The text
         text: String,
     },
+    /// Find the drugs of many texts: JSON strings in, one per line; a JSON list of mentions out for each (offsets are code
+    /// points)
+    Find,
     /// Show sources and counts
     Show,
 }
@@ -63,6 +70,7 @@ pub fn run(args: LexiconArgs, settings: &Settings) -> Result<ExitCode> {
     match args.action {
         Action::Build(args) => build(args, settings),
         Action::Check { text } => check(&text, settings),
+        Action::Find => find(settings),
         Action::Show => {
             let lexicon = resources::lexicon(settings)?;
             println!("{}", serde_json::to_string_pretty(lexicon.report())?);
@@ -108,6 +116,38 @@ fn build(args: BuildArgs, settings: &Settings) -> Result<ExitCode> {
             lexicon.sha256(),
         );
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Debug, Serialize)]
+struct Found<'a> {
+    start: u32,
+    end: u32,
+    drug_id: Cow<'a, str>,
+    name: Cow<'a, str>,
+    kind: &'static str,
+}
+
+fn find(settings: &Settings) -> Result<ExitCode> {
+    let lexicon = resources::lexicon(settings)?;
+    let (mut scratch, mut mentions) = (MatchScratch::new(), Vec::new());
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for (number, line) in std::io::stdin().lock().lines().enumerate() {
+        let place = || format!("standard input, line {}: expected a text as a JSON string", number + 1);
+        let text: String = serde_json::from_str(&line.with_context(place)?).with_context(place)?;
+        lexicon.find_drugs(&text, &mut scratch, &mut mentions);
+        let points = CodePointIndex::new(&text);
+        let found = mentions.iter().map(|mention| Found {
+            start: points.code_point(mention.start),
+            end: points.code_point(mention.end),
+            drug_id: lexicon.drug_id(mention, &text),
+            name: lexicon.name(mention, &text),
+            kind: lexicon.kind(mention.entry).as_str(),
+        });
+        serde_json::to_writer(&mut out, &found.collect::<Vec<_>>())?;
+        out.write_all(b"\n")?;
+    }
+    out.flush()?;
     Ok(ExitCode::SUCCESS)
 }
 

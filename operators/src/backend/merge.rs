@@ -12,6 +12,13 @@ pub enum OverlapRule {
     GivenWins,
 }
 
+/// A mention that only the tagger knows.
+pub(crate) fn tagged_mention(start: usize, end: usize, surface: String) -> ItemMention {
+    let name = surface.to_lowercase();
+    let (drug_id, kind) = (format!("tag:{name}"), "tagged".to_owned());
+    ItemMention { start, end, drug_id, name, surface, kind }
+}
+
 /// `given` and the spans of `tagged` (code points of `sentence`), in text order.
 ///
 /// A tagged span that overlaps nothing is a new mention with id `tag:<lower-case surface>` and kind `tagged`; one that
@@ -28,12 +35,7 @@ pub(crate) fn union(
         let mut hits = mentions.iter().enumerate().filter(|(_, mention)| overlaps(mention)).map(|(index, _)| index);
         let surface = || -> String { sentence.chars().skip(start).take(end - start).collect() };
         match (hits.next(), hits.next()) {
-            (None, _) => {
-                let surface = surface();
-                let name = surface.to_lowercase();
-                let (drug_id, kind) = (format!("tag:{name}"), "tagged".to_owned());
-                mentions.push(ItemMention { start, end, drug_id, name, surface, kind });
-            }
+            (None, _) => mentions.push(tagged_mention(start, end, surface())),
             (Some(only), None) if rule == OverlapRule::LongestWins => {
                 if let Some(mention) = mentions.get_mut(only)
                     && end - start > mention.end - mention.start

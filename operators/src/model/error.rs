@@ -74,6 +74,14 @@ pub enum ModelError {
         /// The value of the file.
         got: String,
     },
+    /// `mentions.json` cannot be used.
+    #[error("`mentions.json` of model folder {folder} cannot be used: {message}; fit the mention decision again")]
+    Mentions {
+        /// The model folder.
+        folder: PathBuf,
+        /// What is wrong with it.
+        message: String,
+    },
     /// The whole folder is another model than the one asked for.
     #[error(
         "model folder {folder} has sha256 {got}, the run asks for {expected}; point `--model` to the model of the run"

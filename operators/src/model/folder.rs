@@ -15,6 +15,8 @@ pub const MANIFEST_FILE: &str = "rexdrug.json";
 pub const MODEL_FILE: &str = "model.onnx";
 /// The pair scorer: hidden states and mention pairs to labels.
 pub const PAIRS_FILE: &str = "pairs.onnx";
+/// Weights of the mention decision; a folder may do without.
+pub const MENTIONS_FILE: &str = "mentions.json";
 /// The Hugging Face tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 

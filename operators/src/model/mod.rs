@@ -7,7 +7,7 @@ mod folder;
 mod manifest;
 
 pub use error::ModelError;
-pub use folder::{MANIFEST_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_FILE};
+pub use folder::{MANIFEST_FILE, MENTIONS_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_FILE};
 pub use manifest::{
     BatchSpec, CalibrationSpec, ContextMode, DecodeMethod, DecodeSpec, FORMAT, FileSpec, InputSpec, Manifest, ModelTask,
 };

@@ -88,7 +88,11 @@ def spans_of_tags(tags: list[int], offsets: list[Span], text: str) -> list[Span]
             start -= 1
         while end < len(text) and text[end].isalnum() and text[end - 1].isalnum():
             end += 1
-        out.append((start, end))
+        # Two runs that split one word meet again when their ends are moved outwards.
+        if out and start < out[-1][1]:
+            out[-1] = (out[-1][0], max(out[-1][1], end))
+        else:
+            out.append((start, end))
         index = last + 1
     return out
 

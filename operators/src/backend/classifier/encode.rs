@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use tokenizers::{Encoding, Tokenizer};
 
+use super::candidates::touching;
 use crate::backend::{BackendError, ExtractItem, ItemError, Reason};
 use crate::model::{ContextMode, InputSpec, ModelFolder, TOKENIZER_FILE};
 
@@ -65,15 +66,7 @@ impl Encoded {
 
     /// The pieces that touch the code points `start..end`.
     pub(super) fn pieces_of(&self, start: usize, end: usize) -> Option<Range<usize>> {
-        // Offsets never go backwards, so the first piece can be searched for.
-        let from = self.offsets.partition_point(|&(_, piece_end)| piece_end <= start);
-        let rest = self.offsets.get(from..)?;
-        let touched = rest.iter().take_while(|&&(piece_start, _)| piece_start < end).count();
-        let full =
-            |index: usize| self.offsets.get(index).is_some_and(|&(piece_start, piece_end)| piece_start < piece_end);
-        let first = (from..from + touched).find(|&index| full(index))?;
-        let last = (from..from + touched).rev().find(|&index| full(index))?;
-        Some(first..last + 1)
+        touching(&self.offsets, start, end)
     }
 }
 

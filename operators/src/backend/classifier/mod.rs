@@ -2,15 +2,21 @@
 //!
 //! ```text
 //! items ─tokenise─▶ rows ─length buckets─▶ batches ─▶ session threads ─▶ answers in the order given
-//!        (blocking pool)   (TokenBudget)               encoder ─▶ tagger ∪ given mentions ─▶ pairs ─▶ average link
+//!        (blocking pool)   (TokenBudget)               encoder ─▶ mentions ─▶ pairs ─▶ average link
 //! ```
+//!
+//! Mentions: given ones and spans of the tagger are candidates; `mentions.json` of the model folder decides which of them
+//! are drugs. A folder without that file takes the union and lets the mention head refuse.
 //!
 //! A sentence longer than `max_tokens` runs as half-overlapping windows; pairs are averaged over the windows that hold
 //! both mentions, and clusters over the pairs that some window held.
 
 mod bare;
+mod candidates;
+mod decision;
 mod decode;
 mod encode;
+mod features;
 mod rows;
 mod tags;
 #[cfg(test)]
@@ -34,6 +40,7 @@ use crate::model::{MODEL_FILE, ModelFolder, ModelTask, PAIRS_FILE};
 
 pub use super::merge::OverlapRule;
 pub use bare::bare_loop_seconds;
+use decision::Decision;
 use encode::{Encoded, Encoder};
 use worker::{Rules, Worker};
 
@@ -106,6 +113,7 @@ impl Classifier {
             mention_threshold: f64::from(manifest.decode.mention_threshold),
             tag_threshold: f64::from(manifest.decode.tag_threshold),
             temperature: f64::from(manifest.calibration.temperature),
+            decision: Decision::load(folder)?,
             overlap: options.overlap,
             pad: encoder.pad,
         });

@@ -471,6 +471,7 @@ fn the_shipped_model_answers_as_it_did_in_training() {
         mention_threshold: f64::from(manifest.decode.mention_threshold),
         tag_threshold: f64::from(manifest.decode.tag_threshold),
         temperature: f64::from(manifest.calibration.temperature),
+        decision: None,
         overlap: OverlapRule::default(),
         pad: encoder.pad,
     };

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef};
 
+use super::candidates::View;
+use super::decision::Decision;
 use super::decode::{PairScores, average_link, softmax, typed_pairs};
 use super::encode::Encoded;
 use super::rows::{PairRows, TokenRows};
@@ -45,6 +47,8 @@ pub(super) struct Rules {
     pub(super) mention_threshold: f64,
     pub(super) tag_threshold: f64,
     pub(super) temperature: f64,
+    /// Which candidates are drugs; none for the union of given and tagged mentions.
+    pub(super) decision: Option<Decision>,
     pub(super) overlap: OverlapRule,
     pub(super) pad: i64,
 }
@@ -161,7 +165,7 @@ fn invalid(what: &str) -> ItemError {
     ItemError::new(Reason::InvalidOutput, format!("the model gave {what} scores that are no finite numbers"))
 }
 
-/// The mentions of an item: what was given, and what the tagger adds.
+/// The mentions of an item: those given, or what the decision makes of them and of the tagger's.
 fn draft<const N: usize>(
     item: &Encoded,
     first_row: usize,
@@ -186,8 +190,15 @@ fn draft<const N: usize>(
         }
         let mean = |(sums, seen): (Tags, u32)| (seen > 0).then(|| sums.map(|sum| sum / f64::from(seen)));
         let tags: Vec<Option<Tags>> = sums.into_iter().map(mean).collect();
-        let spans = tags::spans(&item.chars, &item.offsets, &tags, rules.tag_threshold);
-        mentions = union(&item.item.sentence, &mentions, &spans, rules.overlap);
+        mentions = match &rules.decision {
+            Some(decision) => {
+                decision.mentions(View { chars: &item.chars, known: &mentions, offsets: &item.offsets, tags: &tags })
+            }
+            None => {
+                let spans = tags::spans(&item.chars, &item.offsets, &tags, rules.tag_threshold);
+                union(&item.item.sentence, &mentions, &spans, rules.overlap)
+            }
+        };
     }
     let count = mentions.len();
     Ok(Draft { mentions, scores: PairScores::new(count), real: vec![(0.0, 0); count], fault: None })
@@ -196,8 +207,9 @@ fn draft<const N: usize>(
 /// The mentions that may take part in something, and those that may not.
 fn believed<const N: usize>(draft: &Draft<N>, item: &Encoded, rules: &Rules) -> (Vec<usize>, Vec<usize>) {
     let real = |mention: &usize| match draft.real.get(*mention) {
-        // Given mentions are taken as real; so are those of a batch without any pair, where nothing was asked.
-        _ if item.item.policy == MentionPolicy::Given => true,
+        // Given mentions are taken as real, and so are decided ones, and those of a batch without any pair, where
+        // nothing was asked.
+        _ if item.item.policy == MentionPolicy::Given || rules.decision.is_some() => true,
         Some((sum, seen)) if *seen > 0 => sum / f64::from(*seen) >= rules.mention_threshold,
         _ => true,
     };
