@@ -17,7 +17,10 @@ WHEEL_SOURCES := $(shell find scoring/src scoring/python/src -type f) scoring/Ca
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 REXDRUG := $(TARGET)/debug/rexdrug
 
-.PHONY: help setup debug demo test check build bench generate readers wheel train clean-demo
+KILLS ?= 100
+SECONDS_LIMIT ?= 1800
+
+.PHONY: help setup debug demo test torture check build bench generate readers wheel train clean-demo
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +71,9 @@ wheel: $(TARGET)/wheels/ready ## Build rexdrug-scoring for Python into target/wh
 test: debug readers wheel ## Run all tests (those that use ../shared skip with a message where it is not there)
 	REXDRUG_TEST_PYTHON=$(READERS)/bin/python REXDRUG_BIN=$(abspath $(REXDRUG)) cargo test --workspace
 	$(WHEEL_VENV)/bin/python scoring/python/tests/test_module.py
+
+torture: debug ## Kills, store faults, bad input and memory in their long forms; prints the figures of docs/reliability.md
+	REXDRUG_BIN=$(abspath $(REXDRUG)) KILLS=$(KILLS) SECONDS_LIMIT=$(SECONDS_LIMIT) tests/torture.sh
 
 check: ## Format, lints, generated reference
 	cargo fmt --all --check

@@ -43,6 +43,9 @@ pub struct Global {
     /// Log lines as text or as JSON
     #[arg(long, global = true, env = "REXDRUG_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+    /// Prometheus text file with counts of the job, written after each source file and at the end
+    #[arg(long, global = true, env = "REXDRUG_METRICS_FILE", value_name = "FILE")]
+    pub metrics_file: Option<PathBuf>,
     /// Machine-readable result on standard output
     #[arg(long, global = true)]
     pub json: bool,
@@ -69,6 +72,8 @@ enum Verb {
     Extract(verbs::extract::ExtractArgs),
     /// Judge a model, prediction files or a warehouse against gold
     Eval(verbs::eval::EvalArgs),
+    /// Fetch and run what NLM has published since the last time
+    Sync(verbs::sync::SyncArgs),
     /// Ask SQL over the warehouse or over local files
     Sql(verbs::sql::SqlArgs),
     /// Compile and inspect lexicons
@@ -77,6 +82,8 @@ enum Verb {
     Model(verbs::model::ModelArgs),
     /// Recompute the invariants over a warehouse and say what is broken
     Verify(verbs::verify::VerifyArgs),
+    /// Join small files and delete what no reader needs any more
+    Compact(verbs::compact::CompactArgs),
 }
 
 impl Cli {
@@ -93,10 +100,12 @@ impl Cli {
             Verb::Ingest(args) => verbs::run::run(args, &settings, false).await,
             Verb::Extract(args) => verbs::extract::run(args, &settings).await,
             Verb::Eval(args) => verbs::eval::run(args, &settings).await,
+            Verb::Sync(args) => verbs::sync::run(args, &settings).await,
             Verb::Sql(args) => verbs::sql::run(args, &settings).await,
             Verb::Lexicon(args) => verbs::lexicon::run(args, &settings),
             Verb::Model(args) => verbs::model::run(args, &settings),
             Verb::Verify(args) => verbs::verify::run(args, &settings).await,
+            Verb::Compact(args) => verbs::compact::run(args, &settings).await,
         }
     }
 }

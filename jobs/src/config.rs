@@ -32,6 +32,8 @@ struct ConfigFile {
     prefetch: Option<usize>,
     /// Folder for spool files.
     spool: Option<PathBuf>,
+    /// Prometheus text file.
+    metrics_file: Option<PathBuf>,
 }
 
 /// The resolved settings.
@@ -57,6 +59,8 @@ pub struct Settings {
     pub prefetch: usize,
     /// Folder for spool files.
     pub spool: Option<PathBuf>,
+    /// Prometheus text file.
+    pub metrics_file: Option<PathBuf>,
     /// Machine-readable results.
     pub json: bool,
 }
@@ -85,6 +89,7 @@ impl Settings {
             max_quarantine: file.max_quarantine.unwrap_or(0.05),
             prefetch: file.prefetch.unwrap_or(2).max(1),
             spool: file.spool,
+            metrics_file: global.metrics_file.clone().or(file.metrics_file),
             json: global.json,
         })
     }

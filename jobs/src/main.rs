@@ -1,23 +1,39 @@
 //! The `rexdrug` command: MEDLINE files in, a table of drug combinations out.
-#![expect(clippy::print_stdout, reason = "results of a command belong on standard output")]
+
+/// As in `std`, but a reader that went away (`rexdrug … | head`) is no reason to panic.
+macro_rules! println {
+    () => { $crate::output::line(format_args!("")) };
+    ($($text:tt)*) => { $crate::output::line(format_args!($($text)*)) };
+}
+
+/// As in `std`, but never panics.
+macro_rules! eprintln {
+    ($($text:tt)*) => { $crate::output::complain(format_args!($($text)*)) };
+}
 
 mod cli;
 mod config;
+mod exit;
+mod failpoint;
 mod files;
 mod highlight;
 mod logging;
+mod metrics;
 mod output;
 mod progress;
 mod resources;
+mod signals;
+mod spool;
 mod top;
 mod verbs;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 
-/// Exit code of a command that could not do its work; 1 is kept for work done with too much refused.
-const FAILED: u8 = 2;
+/// Tasks that are still at work when a command has ended (after a stop) may go on for so long.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
     let cli = cli::Cli::parse();
@@ -25,17 +41,22 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start the async runtime: {error}");
-            return ExitCode::from(FAILED);
+            return ExitCode::from(exit::FAILED);
         }
     };
-    match runtime.block_on(cli.run()) {
+    let outcome = runtime.block_on(cli.run());
+    runtime.shutdown_timeout(LAST_WORDS);
+    let code = match outcome {
+        Ok(_) if output::is_lost() => ExitCode::from(exit::FAILED),
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error}");
             for cause in error.chain().skip(1) {
                 eprintln!("  caused by: {cause}");
             }
-            ExitCode::from(FAILED)
+            ExitCode::from(exit::FAILED)
         }
-    }
+    };
+    metrics::finish(code);
+    code
 }

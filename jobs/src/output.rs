@@ -1,6 +1,8 @@
 //! Result sets as table, CSV, JSON or Parquet.
 
+use std::fmt;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use arrow::array::ArrayRef;
@@ -113,7 +115,50 @@ fn inner_json(line: &str) -> Option<String> {
     line.strip_prefix("{\"v\":").and_then(|rest| rest.strip_suffix('}')).map(str::to_owned)
 }
 
-/// Standard output, locked and buffered.
-pub fn stdout() -> io::BufWriter<io::Stdout> {
-    io::BufWriter::new(io::stdout())
+/// Set when standard output failed for another reason than that its reader went away: a full disk must not pass for a
+/// result.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether output was lost; the process then fails.
+pub fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+/// Writes a line to standard output. A reader that went away has seen what it wanted.
+pub fn line(text: fmt::Arguments<'_>) {
+    let written = writeln!(Reader(io::stdout()), "{text}");
+    if let Err(error) = written
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        complain(format_args!("error: cannot write to standard output: {error}"));
+    }
+}
+
+/// Writes a line to standard error, as well as it can.
+pub fn complain(text: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{text}");
+}
+
+/// A writer whose reader may go away: what is written afterwards is dropped.
+pub struct Reader<W>(W);
+
+impl<W: Write> Write for Reader<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Standard output, buffered.
+pub fn stdout() -> io::BufWriter<Reader<io::Stdout>> {
+    io::BufWriter::new(Reader(io::stdout()))
 }

@@ -9,8 +9,10 @@ use rexdrug_operators::extract::{ExtractEngine, ExtractOptions, RunFields};
 use rexdrug_operators::lexicon::Lexicon;
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::run::ExtractSettings;
+use rexdrug_pipeline::warehouse::Warehouse;
 
 use crate::config::Settings;
+use crate::failpoint;
 
 /// The seed lexicon, compiled by `make generate`.
 const SEED_LEXICON: &[u8] = include_bytes!("../../data/lexicon/seed.lexicon");
@@ -30,6 +32,20 @@ pub fn lexicon(settings: &Settings) -> Result<Arc<Lexicon>> {
         }
     };
     Ok(Arc::new(lexicon))
+}
+
+/// The warehouse of the settings, opened.
+///
+/// # Errors
+/// When its URI cannot be used.
+pub fn warehouse(settings: &Settings) -> Result<Warehouse> {
+    match std::env::var(failpoint::VARIABLE) {
+        Ok(point) => {
+            let hook = Arc::new(failpoint::PauseAt::parse(&point)?);
+            Ok(Warehouse::open_with_hook(&settings.warehouse, Default::default(), hook)?)
+        }
+        Err(_) => Ok(Warehouse::open(&settings.warehouse, Default::default())?),
+    }
 }
 
 /// Folder of the model: the one named in the settings, else the default one.

@@ -9,6 +9,8 @@ pub mod plan;
 pub mod run;
 pub mod session;
 pub mod source;
+pub mod stop;
+pub mod sync;
 pub mod warehouse;
 
 pub use error::PipelineError;

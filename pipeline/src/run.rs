@@ -11,5 +11,6 @@ mod driver;
 mod extraction;
 mod report;
 
+pub(crate) use driver::empty_draft;
 pub use driver::{ExtractSettings, RunOptions, extract_again, run_files};
 pub use report::{FileCounts, RunEvent, RunObserver, RunSummary};

@@ -57,6 +57,11 @@ pub fn source_sequence(file_name: &str) -> i64 {
     }
 }
 
+/// The year of a source sequence: that of the baseline to which the file belongs; 0 for files of other names.
+pub const fn source_year(sequence: i64) -> i64 {
+    sequence / 1_000_000
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +79,7 @@ mod tests {
         ] {
             assert_eq!(source_sequence(name), expected, "{name}");
         }
+        assert_eq!(source_year(source_sequence("pubmed26n1335.xml.gz")), 2026);
     }
 
     #[test]

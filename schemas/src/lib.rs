@@ -23,7 +23,7 @@ pub use combination::{COMBINATIONS, effect_scores_type};
 pub use document::{DOCUMENTS, section_type};
 pub use effect::Effect;
 pub use error::SchemaError;
-pub use ids::{combination_id, drug_key, pmcid_doc_id, pmid_doc_id, source_sequence};
+pub use ids::{combination_id, drug_key, pmcid_doc_id, pmid_doc_id, source_sequence, source_year};
 pub use mention::{combination_drug_type, mention_type};
 pub use provenance::{ExtractionProvenance, SourceRef};
 pub use quarantine::{QUARANTINE, QuarantineStage};

@@ -46,7 +46,7 @@ fn columns() -> Vec<Column> {
     let seconds = |name, doc| Column::required(name, DataType::Float64, doc);
     vec![
         Column::required("run_id", DataType::Utf8, "Id of the run; one run may cover many files."),
-        Column::required("verb", DataType::Utf8, "Command that did it: run, ingest or extract."),
+        Column::required("verb", DataType::Utf8, "Command that did it: run, sync, ingest or extract."),
         Column::required("status", DataType::Utf8, "done, partial (read up to a fault) or failed."),
         Column::required("source_file", DataType::Utf8, "Name of the source file."),
         Column::required("source_md5", DataType::Utf8, "Hex md5 of the source file."),

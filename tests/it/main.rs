@@ -1,9 +1,18 @@
 //! End-to-end tests over the real parts: the binary, the sample corpus, the default model, Delta tables, S3.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod bad_input;
 mod cli;
 mod eval;
+mod corpus;
+mod fuzz_corpus;
+mod nlm;
+mod operations;
 mod operators;
 mod readers;
 mod real_data;
+mod supply_chain;
 mod support;
+mod sync;
+mod torture;
+mod updates;

@@ -1,7 +1,7 @@
 //! The binary under test and the folders around it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output};
 
 use serde_json::Value;
 
@@ -29,15 +29,22 @@ pub fn binary() -> PathBuf {
     binary
 }
 
+/// The binary in the repository root.
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).current_dir(root()).env_remove("REXDRUG_WAREHOUSE").env("NO_COLOR", "1");
+    command
+}
+
 /// Runs the binary in the repository root.
 pub fn rexdrug(args: &[&str]) -> Output {
-    Command::new(binary())
-        .args(args)
-        .current_dir(root())
-        .env_remove("REXDRUG_WAREHOUSE")
-        .env("NO_COLOR", "1")
-        .output()
-        .expect("the binary starts")
+    command(args).output().expect("the binary starts")
+}
+
+/// Sends a signal, by name, to a process that we started.
+pub fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &child.id().to_string()]).status().unwrap();
+    assert!(sent.success(), "kill -{name} {}", child.id());
 }
 
 /// Standard output of a run that must succeed.

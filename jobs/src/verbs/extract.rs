@@ -9,12 +9,12 @@ use clap::Args;
 use rexdrug_pipeline::run::{RunOptions, extract_again};
 use rexdrug_pipeline::session::{Session, SessionOptions};
 use rexdrug_pipeline::source::IngestOptions;
-use rexdrug_pipeline::warehouse::Warehouse;
 
-use super::run::{report, spool_folder, verdict};
+use super::run::{report, verdict};
 use crate::config::Settings;
 use crate::progress::Progress;
-use crate::resources;
+use crate::spool::Spool;
+use crate::{metrics, resources, signals};
 
 /// Replaces the combinations of every source file whose model or lexicon is another than the given one.
 #[derive(Debug, Args)]
@@ -29,13 +29,14 @@ pub struct ExtractArgs {
 /// # Errors
 /// When a model or lexicon cannot be used, or the warehouse fails.
 pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
+    let (_handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
-    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let warehouse = resources::warehouse(&settings)?;
     let run_id = uuid::Uuid::new_v4().to_string();
     let loaded = resources::extraction(&settings, &run_id, Utc::now().timestamp_micros())?;
     let session = Session::new(&SessionOptions::with_threads(settings.threads), loaded.resources)?;
-    let spool = spool_folder(&settings)?;
+    let spool = Spool::create(&settings)?;
     let options = RunOptions {
         run_id,
         verb: "extract",
@@ -44,9 +45,10 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
         spool: spool.path().to_owned(),
         prefetch: 1,
         extract: None,
+        stop,
     };
     let files = warehouse.sources().await?.len();
-    let progress = Arc::new(Progress::over_sources(files));
+    let progress = metrics::counting(settings.metrics_file.as_deref(), "extract", Arc::new(Progress::over_sources(files)));
     let summary = extract_again(&warehouse, &session, options, loaded.settings, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);

@@ -1,10 +1,12 @@
 //! One file per verb: its arguments and what it does.
 
 pub mod eval;
+pub mod compact;
 pub mod extract;
 pub mod lexicon;
 pub mod model;
 pub mod run;
 pub mod sql;
+pub mod sync;
 pub mod try_text;
 pub mod verify;

@@ -3,9 +3,10 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use chrono::Utc;
 use clap::Args;
+use futures::stream;
 use indicatif::{HumanBytes, HumanCount};
 use rexdrug_operators::OperatorResources;
 use rexdrug_pipeline::run::{RunOptions, RunSummary, run_files};
@@ -15,7 +16,8 @@ use rexdrug_pipeline::warehouse::Warehouse;
 
 use crate::config::Settings;
 use crate::progress::Progress;
-use crate::{files, resources, top};
+use crate::spool::Spool;
+use crate::{exit, files, metrics, resources, signals, top};
 
 /// Which files, and when a run counts as gone wrong.
 #[derive(Debug, Args)]
@@ -34,18 +36,16 @@ pub struct RunArgs {
     top: usize,
 }
 
-/// Exit code of a run that went through but refused too much.
-const TOO_MUCH_REFUSED: u8 = 1;
-
 /// Runs the verb; `extract` is false for `ingest`.
 ///
 /// # Errors
 /// When input is not found, a model or lexicon cannot be used, or the warehouse fails.
 pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<ExitCode> {
+    let (_handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
     let files = files::expand(&args.files)?;
-    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let warehouse = resources::warehouse(&settings)?;
     let started = Utc::now();
     let run_id = uuid::Uuid::new_v4().to_string();
     let (operators, extraction) = match extract {
@@ -56,7 +56,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         false => (OperatorResources::default(), None),
     };
     let session = Session::new(&SessionOptions::with_threads(settings.threads), operators)?;
-    let spool = spool_folder(&settings)?;
+    let spool = Spool::create(&settings)?;
     let options = RunOptions {
         run_id,
         verb: if extract { "run" } else { "ingest" },
@@ -65,31 +65,21 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         spool: spool.path().to_owned(),
         prefetch: settings.prefetch,
         extract: extraction,
+        stop,
     };
-    let progress = Arc::new(Progress::over(&files));
-    let summary = run_files(&warehouse, &session, files, options, progress).await?;
+    let verb = options.verb;
+    let progress = metrics::counting(settings.metrics_file.as_deref(), verb, Arc::new(Progress::over(&files)));
+    let summary = run_files(&warehouse, &session, stream::iter(files), options, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {
         report(&summary, &warehouse);
-        if extract && args.top > 0 {
+        if extract && args.top > 0 && !summary.stopped {
             warehouse.register(session.context()).await?;
             top::print(session.context(), args.top).await?;
         }
     }
     Ok(verdict(&summary, args.max_quarantine.unwrap_or(settings.max_quarantine)))
-}
-
-/// A folder for spool files that goes with the process.
-///
-/// # Errors
-/// When it cannot be created.
-pub fn spool_folder(settings: &Settings) -> Result<tempfile::TempDir> {
-    let folder = match &settings.spool {
-        Some(folder) => tempfile::Builder::new().prefix("rexdrug-spool-").tempdir_in(folder),
-        None => tempfile::Builder::new().prefix("rexdrug-spool-").tempdir(),
-    };
-    folder.context("cannot create a spool folder; set `spool` in the config file to a folder with free space")
 }
 
 /// Says in a few lines what happened.
@@ -123,6 +113,13 @@ pub fn report(summary: &RunSummary, warehouse: &Warehouse) {
 
 /// The exit code, with a last line that says why when it is not 0.
 pub fn verdict(summary: &RunSummary, max_quarantine: f64) -> ExitCode {
+    if summary.stopped {
+        eprintln!(
+            "stopped on request after {} files; run the same command again to go on from there",
+            summary.files_committed
+        );
+        return ExitCode::from(exit::STOPPED);
+    }
     let share = summary.quarantine_share();
     if summary.files_failed == 0 && summary.files_partial == 0 && share <= max_quarantine {
         return ExitCode::SUCCESS;
@@ -135,5 +132,5 @@ pub fn verdict(summary: &RunSummary, max_quarantine: f64) -> ExitCode {
         share * 100.0,
         max_quarantine * 100.0,
     );
-    ExitCode::from(TOO_MUCH_REFUSED)
+    ExitCode::from(exit::REFUSED)
 }

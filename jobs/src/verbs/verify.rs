@@ -7,6 +7,7 @@ use clap::Args;
 use rexdrug_pipeline::warehouse::{Severity, VerifyOptions, Warehouse, verify};
 
 use crate::config::Settings;
+use crate::exit;
 
 /// Recompute counts, offsets, ids and provenance over a warehouse; exit 1 when something is broken.
 #[derive(Debug, Args)]
@@ -15,9 +16,6 @@ pub struct VerifyArgs {
     #[arg(long, default_value_t = VerifyOptions::default().most_per_code, value_name = "N")]
     most: usize,
 }
-
-/// Exit code of a warehouse that holds something broken.
-const BROKEN: u8 = 1;
 
 /// Runs the verb.
 ///
@@ -40,5 +38,5 @@ pub async fn run(args: VerifyArgs, settings: &Settings) -> Result<ExitCode> {
             (broken, _) => println!("{}: {broken} findings", warehouse.root()),
         }
     }
-    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(BROKEN) })
+    Ok(if broken == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit::REFUSED) })
 }

@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use datafusion::prelude::ParquetReadOptions;
-use futures::StreamExt;
-use futures::stream;
+use futures::{Stream, StreamExt};
 use rexdrug_operators::backend::BackendInfo;
 use rexdrug_operators::drug_prefilter::PrefilterOptions;
 use rexdrug_operators::extract::{self, ExtractOptions};
@@ -20,7 +19,8 @@ use super::report::{FileCounts, RunEvent, RunObserver, RunSummary};
 use crate::error::PipelineError;
 use crate::session::Session;
 use crate::source::{IngestOptions, IngestedFile, identify_file, quarantine_batch};
-use crate::warehouse::{CommitReport, ExtractionCommit, FileCommit, RunDraft, SpoolFile, Warehouse};
+use crate::stop::Stop;
+use crate::warehouse::{CommitPoint, CommitReport, ExtractionCommit, FileCommit, RunDraft, SpoolFile, Warehouse};
 
 /// What extraction needs.
 #[derive(Debug, Clone)]
@@ -50,7 +50,12 @@ pub struct RunOptions {
     pub prefetch: usize,
     /// None ingests without extracting.
     pub extract: Option<ExtractSettings>,
+    /// Asked to stop, the run finishes the commit in hand, or abandons it after [`PATIENCE`], and takes no other file.
+    pub stop: Stop,
 }
+
+/// How long a commit in hand may go on after a stop was asked for. What is abandoned then is taken up by the next run.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file between ingest and commit.
 enum Parcel {
@@ -58,7 +63,8 @@ enum Parcel {
     Work { ingested: Box<IngestedFile>, extracted: Extracted, started: DateTime<Utc> },
 }
 
-/// Reads, extracts and commits `files`, which are in their order of application.
+/// Reads, extracts and commits `files`, which come in their order of application; the stream is polled as files are
+/// needed, so it may fetch them.
 ///
 /// A file that is in the warehouse already is skipped. Bad input ends in quarantine and never stops the run.
 ///
@@ -67,7 +73,7 @@ enum Parcel {
 pub async fn run_files(
     warehouse: &Warehouse,
     session: &Session,
-    files: Vec<PathBuf>,
+    files: impl Stream<Item = PathBuf> + Send + 'static,
     options: RunOptions,
     observer: Arc<dyn RunObserver>,
 ) -> Result<RunSummary, PipelineError> {
@@ -78,9 +84,11 @@ pub async fn run_files(
     let mut stages: JoinSet<Result<(), PipelineError>> = JoinSet::new();
     stages.spawn(ingest_stage(warehouse.clone(), files, Arc::clone(&options), read));
     let (session, settings, watching) = (session.clone(), Arc::clone(&options), Arc::clone(&observer));
+    let reached = warehouse.clone();
     stages.spawn(async move {
         while let Some(parcel) = to_extract.recv().await {
             let parcel = extract_parcel(&session, parcel, &settings, watching.as_ref()).await?;
+            reached.reach(CommitPoint::ExtractionSpooled)?;
             if extracted.send(parcel).await.is_err() {
                 break;
             }
@@ -88,28 +96,59 @@ pub async fn run_files(
         Ok(())
     });
     let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
-    while let Some(parcel) = to_commit.recv().await {
-        commit_parcel(warehouse, parcel, &options, observer.as_ref(), &mut summary).await?;
+    loop {
+        let parcel = tokio::select! {
+            biased;
+            () = options.stop.asked() => {
+                summary.stopped = true;
+                break;
+            }
+            parcel = to_commit.recv() => match parcel {
+                Some(parcel) => parcel,
+                None => break,
+            },
+        };
+        tokio::select! {
+            committed = commit_parcel(warehouse, parcel, &options, observer.as_ref(), &mut summary) => committed?,
+            () = patience(&options.stop) => {
+                summary.stopped = true;
+                break;
+            }
+        }
+    }
+    if summary.stopped {
+        stages.abort_all();
     }
     while let Some(stage) = stages.join_next().await {
-        stage.map_err(|error| PipelineError::Task { task: "a stage of the run", reason: error.to_string() })??;
+        match stage {
+            Err(error) if summary.stopped && error.is_cancelled() => {}
+            Err(error) => {
+                return Err(PipelineError::Task { task: "a stage of the run", reason: error.to_string() });
+            }
+            Ok(outcome) => outcome?,
+        }
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
+}
+
+async fn patience(stop: &Stop) {
+    stop.asked().await;
+    tokio::time::sleep(PATIENCE).await;
 }
 
 /// Files in order, `prefetch` of them at once, each a task of its own: a file that waits to be taken must not keep
 /// another from being polled, which may hold a lock on a table that the commit stage needs.
 async fn ingest_stage(
     warehouse: Warehouse,
-    files: Vec<PathBuf>,
+    files: impl Stream<Item = PathBuf>,
     options: Arc<RunOptions>,
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
     let prefetch = options.prefetch;
-    let mut parcels = stream::iter(files)
-        .map(|path| tokio::spawn(ingest_parcel(warehouse.clone(), path, Arc::clone(&options))))
-        .buffered(prefetch);
+    let parcels =
+        files.map(|path| tokio::spawn(ingest_parcel(warehouse.clone(), path, Arc::clone(&options)))).buffered(prefetch);
+    let mut parcels = std::pin::pin!(parcels);
     while let Some(parcel) = parcels.next().await {
         let parcel =
             parcel.map_err(|error| PipelineError::Task { task: "reading a file", reason: error.to_string() })??;
@@ -131,6 +170,7 @@ async fn ingest_parcel(warehouse: Warehouse, path: PathBuf, options: Arc<RunOpti
         return Ok(Parcel::Skipped { file: identified.source.source_file, status });
     }
     let ingested = blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?;
+    warehouse.reach(CommitPoint::SourceRead)?;
     Ok(Parcel::Work { ingested: Box::new(ingested), extracted: Extracted::default(), started })
 }
 
@@ -242,6 +282,10 @@ pub async fn extract_again(
     let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
     let options = RunOptions { extract: Some(settings.clone()), ..options };
     for known in warehouse.sources().await? {
+        if options.stop.is_asked() {
+            summary.stopped = true;
+            break;
+        }
         let Some(status) = known.status else { continue };
         let (source, file) = (known.source.clone(), known.source.source_file);
         let begun = Utc::now();
@@ -253,7 +297,13 @@ pub async fn extract_again(
             continue;
         }
         let documents = warehouse.documents_of(session.context(), &source).await?;
-        let extracted = extract(session, documents, &settings, &file, &options.spool, observer.as_ref()).await?;
+        let extracted = tokio::select! {
+            extracted = extract(session, documents, &settings, &file, &options.spool, observer.as_ref()) => extracted?,
+            () = options.stop.asked() => {
+                summary.stopped = true;
+                break;
+            }
+        };
         let mut run = draft(&options, &extracted, begun);
         run.status = status;
         let quarantine = vec![sentence_rows(&extracted, Utc::now().timestamp_micros())?];
@@ -293,6 +343,11 @@ fn sentence_counts(extracted: &Extracted) -> FileCounts {
 
 fn sentence_rows(extracted: &Extracted, at: i64) -> Result<arrow::record_batch::RecordBatch, PipelineError> {
     extract::quarantine_batch(&extracted.quarantine, at).map_err(|error| PipelineError::rows("quarantine", &error))
+}
+
+/// The row of `runs` of a commit that read no file: nothing but names and versions.
+pub(crate) fn empty_draft(options: &RunOptions) -> RunDraft {
+    draft(options, &Extracted::default(), Utc::now())
 }
 
 fn draft(options: &RunOptions, extracted: &Extracted, started_at: DateTime<Utc>) -> RunDraft {

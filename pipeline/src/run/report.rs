@@ -28,7 +28,8 @@ pub struct FileCounts {
 }
 
 impl FileCounts {
-    pub(crate) fn add(&mut self, other: &Self) {
+    /// Adds the counts of another file.
+    pub fn add(&mut self, other: &Self) {
         self.source_bytes += other.source_bytes;
         self.records_read += other.records_read;
         self.records_quarantined += other.records_quarantined;
@@ -103,6 +104,8 @@ pub struct RunSummary {
     pub bytes_rewritten: u64,
     /// Wall seconds.
     pub seconds: f64,
+    /// Ended on request, with files left.
+    pub stopped: bool,
 }
 
 impl RunSummary {

@@ -179,10 +179,7 @@ impl Warehouse {
     }
 
     pub(crate) fn reach(&self, point: CommitPoint) -> Result<()> {
-        match &self.inner.hook {
-            None => Ok(()),
-            Some(hook) => hook.reached(point).map_err(|message| WarehouseError::Hook { point, message }),
-        }
+        super::hook::reach(self.inner.hook.as_deref(), point)
     }
 }
 

@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::Warehouse;
 use super::commit::Attempts;
 use super::error::{Result, WarehouseError};
+use super::hook::CommitPoint;
 use super::spool::{SpoolCompression, SpoolWriter};
 use super::store_reader::StoreReader;
 use super::table::{Loaded, TableFile, TableHandle};
@@ -73,7 +74,7 @@ impl Warehouse {
         let mut reports = Vec::new();
         for handle in self.handles() {
             let Some(before) = handle.current().await? else { continue };
-            let (joined, bytes_rewritten) = join(handle, &before, options).await?;
+            let (joined, bytes_rewritten) = self.join(handle, &before, options).await?;
             let files_deleted = vacuum(handle, options).await?;
             reports.push(CompactReport {
                 table: handle.table.name,
@@ -84,6 +85,63 @@ impl Warehouse {
             });
         }
         Ok(reports)
+    }
+
+    /// Joins groups, one commit each; returns by how many files the table shrank, and the bytes written.
+    async fn join(&self, handle: &TableHandle, before: &Loaded, options: CompactOptions) -> Result<(usize, u64)> {
+        let target = options.target_bytes.get();
+        let (mut fewer, mut bytes) = (0, 0);
+        for group in groups(&before.files, target) {
+            if options.dry_run {
+                fewer += group.len() - 1;
+                bytes += group.iter().map(|file| file.size).sum::<u64>();
+                continue;
+            }
+            let folder = tempfile::tempdir()
+                .map_err(|error| WarehouseError::local(&std::env::temp_dir(), "create a folder", error))?;
+            let mut writer = SpoolWriter::create(handle.table, folder.path(), SpoolCompression::default())?;
+            let store = before.store();
+            for file in &group {
+                let failed = |error: &dyn std::fmt::Display| {
+                    WarehouseError::parquet(&format!("{}/{}", handle.table.name, file.path), "read it", error)
+                };
+                let reader = StoreReader::new(&store, &file.path, file.size);
+                let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| failed(&error))?;
+                let mut batches = builder.with_batch_size(COPY_BATCH).build().map_err(|error| failed(&error))?;
+                while let Some(batch) = batches.try_next().await.map_err(|error| failed(&error))? {
+                    writer.write(&batch)?;
+                }
+            }
+            let spool = writer.finish()?;
+            let mut uploads = Uploads::default();
+            let add = uploads.spool(handle.table, &store, &spool, &[]).await?;
+            let adds: Vec<_> =
+                add.into_iter().map(|add| deltalake::kernel::Add { data_change: false, ..add }).collect();
+            let removes: Vec<Remove> =
+                group.iter().map(|file| Remove { data_change: false, ..file.remove.clone() }).collect();
+            let whole = SourceRef { source_file: "compaction".to_owned(), source_md5: String::new(), source_seq: 0 };
+            let mut attempts = Attempts::new(handle, &whole);
+            self.reach(CommitPoint::CompactionUploaded)?;
+            loop {
+                let Some(base) = handle.current().await? else { break };
+                if adds.iter().any(|add| base.files.iter().any(|file| file.path.as_ref() == add.path)) {
+                    break;
+                }
+                let live = |file: &TableFile| base.files.iter().any(|other| other.path == file.path);
+                if !group.iter().all(live) {
+                    // A commit rewrote one of them in the meantime; the next compaction will see it.
+                    uploads.discard_unused(&store, &[]).await;
+                    break;
+                }
+                if attempts.landed(handle.commit(&base, adds.clone(), removes.clone(), Vec::new()).await?).await? {
+                    fewer += group.len() - adds.len();
+                    bytes += uploads.bytes_added;
+                    self.reach(CommitPoint::CompactionCommitted)?;
+                    break;
+                }
+            }
+        }
+        Ok((fewer, bytes))
     }
 }
 
@@ -102,60 +160,6 @@ fn groups(files: &[TableFile], target: u64) -> VecDeque<Vec<TableFile>> {
     groups.push_back(group);
     groups.retain(|group| group.len() > 1);
     groups
-}
-
-/// Joins groups, one commit each; returns by how many files the table shrank, and the bytes written.
-async fn join(handle: &TableHandle, before: &Loaded, options: CompactOptions) -> Result<(usize, u64)> {
-    let target = options.target_bytes.get();
-    let (mut fewer, mut bytes) = (0, 0);
-    for group in groups(&before.files, target) {
-        if options.dry_run {
-            fewer += group.len() - 1;
-            bytes += group.iter().map(|file| file.size).sum::<u64>();
-            continue;
-        }
-        let folder = tempfile::tempdir()
-            .map_err(|error| WarehouseError::local(&std::env::temp_dir(), "create a folder", error))?;
-        let mut writer = SpoolWriter::create(handle.table, folder.path(), SpoolCompression::default())?;
-        let store = before.store();
-        for file in &group {
-            let failed = |error: &dyn std::fmt::Display| {
-                WarehouseError::parquet(&format!("{}/{}", handle.table.name, file.path), "read it", error)
-            };
-            let reader = StoreReader::new(&store, &file.path, file.size);
-            let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| failed(&error))?;
-            let mut batches = builder.with_batch_size(COPY_BATCH).build().map_err(|error| failed(&error))?;
-            while let Some(batch) = batches.try_next().await.map_err(|error| failed(&error))? {
-                writer.write(&batch)?;
-            }
-        }
-        let spool = writer.finish()?;
-        let mut uploads = Uploads::default();
-        let add = uploads.spool(handle.table, &store, &spool, &[]).await?;
-        let adds: Vec<_> = add.into_iter().map(|add| deltalake::kernel::Add { data_change: false, ..add }).collect();
-        let removes: Vec<Remove> =
-            group.iter().map(|file| Remove { data_change: false, ..file.remove.clone() }).collect();
-        let whole = SourceRef { source_file: "compaction".to_owned(), source_md5: String::new(), source_seq: 0 };
-        let mut attempts = Attempts::new(handle, &whole);
-        loop {
-            let Some(base) = handle.current().await? else { break };
-            if adds.iter().any(|add| base.files.iter().any(|file| file.path.as_ref() == add.path)) {
-                break;
-            }
-            let live = |file: &TableFile| base.files.iter().any(|other| other.path == file.path);
-            if !group.iter().all(live) {
-                // A commit rewrote one of them in the meantime; the next compaction will see it.
-                uploads.discard_unused(&store, &[]).await;
-                break;
-            }
-            if attempts.landed(handle.commit(&base, adds.clone(), removes.clone(), Vec::new()).await?).await? {
-                fewer += group.len() - adds.len();
-                bytes += uploads.bytes_added;
-                break;
-            }
-        }
-    }
-    Ok((fewer, bytes))
 }
 
 async fn vacuum(handle: &TableHandle, options: CompactOptions) -> Result<usize> {

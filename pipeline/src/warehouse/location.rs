@@ -10,6 +10,18 @@ use super::error::{Result, WarehouseError};
 /// Schemes whose object stores this build can open.
 const SCHEMES: [&str; 6] = ["file", "s3", "s3a", "gs", "az", "memory"];
 
+/// Scheme of the tests' stores that fail on purpose.
+#[cfg(test)]
+pub(crate) const FAULTY: &str = "faulty";
+
+fn is_known(scheme: &str) -> bool {
+    #[cfg(test)]
+    if scheme == FAULTY {
+        return true;
+    }
+    SCHEMES.contains(&scheme)
+}
+
 /// Root of a warehouse and the options of its store.
 #[derive(Clone)]
 pub struct Location {
@@ -47,7 +59,7 @@ impl Location {
             let path = url.to_file_path().map_err(|()| refuse("not an absolute local path".to_owned()))?;
             return Self::local(&path, options).map_err(refuse);
         }
-        if !SCHEMES.contains(&url.scheme()) {
+        if !is_known(url.scheme()) {
             return Err(refuse(format!("unknown scheme `{}`", url.scheme())));
         }
         Ok(Self { root: with_slash(url), options })

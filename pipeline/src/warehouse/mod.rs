@@ -14,6 +14,7 @@ mod error;
 mod hook;
 mod incoming;
 mod keys;
+mod lease;
 mod ledger;
 mod location;
 mod lookup;
@@ -41,6 +42,7 @@ pub use commit_extraction::{ExtractionCommit, ExtractionState};
 pub use compact::{CompactOptions, CompactReport};
 pub use error::{Result, WarehouseError};
 pub use hook::{CommitHook, CommitPoint};
+pub use lease::{Acquired, Lease, LeaseHolder};
 pub use ledger::ExtractionKey;
 pub use location::{Location, redact};
 pub use register::KnownSource;
@@ -91,10 +93,10 @@ impl Warehouse {
 
     fn at(location: Location, hook: Option<Arc<dyn CommitHook>>) -> Result<Self> {
         let inner = Inner {
-            documents: TableHandle::new(&DOCUMENTS, &location)?,
-            quarantine: TableHandle::new(&QUARANTINE, &location)?,
-            combinations: TableHandle::new(&COMBINATIONS, &location)?,
-            runs: TableHandle::new(&RUNS, &location)?,
+            documents: TableHandle::new(&DOCUMENTS, &location, hook.clone())?,
+            quarantine: TableHandle::new(&QUARANTINE, &location, hook.clone())?,
+            combinations: TableHandle::new(&COMBINATIONS, &location, hook.clone())?,
+            runs: TableHandle::new(&RUNS, &location, hook.clone())?,
             location,
             hook,
         };

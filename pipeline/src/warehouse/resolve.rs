@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use rexdrug_schemas::SourceRef;
+use rexdrug_schemas::{SourceRef, source_year};
 
 use super::keys::{KeySet, pmid_of};
 use super::ledger::Ledger;
@@ -71,7 +71,8 @@ pub(crate) struct Resolution {
 
 /// Resolves a file against the live rows of its touched documents.
 ///
-/// The greatest (version, sequence, file name, record) wins; a file issued again replaces its earlier issue.
+/// The greatest (year, version, sequence, file name, record) wins; a file issued again replaces its earlier issue. The
+/// year is that of the baseline: a new one states every document anew, whatever versions the old one had.
 pub(crate) fn resolve(source: &SourceRef, incoming: &Incoming, ledger: &Ledger, live: &[FileRows]) -> Resolution {
     let mut result = Resolution { superseded: vec![Vec::new(); incoming.spools], ..Resolution::default() };
     let mut existing: HashMap<&str, Vec<(&FileRows, &KeyRow)>> = HashMap::new();
@@ -85,8 +86,8 @@ pub(crate) fn resolve(source: &SourceRef, incoming: &Incoming, ledger: &Ledger, 
         let winner = candidates.iter().max_by_key(|row| (row.version, row.record, row.spool, row.row)).copied();
         let olds = existing.get(doc_id).map(Vec::as_slice).unwrap_or_default();
         let lives = winner.filter(|row| !is_deleted(row, source, incoming, ledger)).filter(|row| {
-            let key = (row.version, source.source_seq, source.source_file.as_str());
-            !olds.iter().any(|(_, old)| (old.version, old.source.source_seq, old.source.source_file.as_str()) > key)
+            let rank = rank(row.version, source);
+            !olds.iter().any(|(_, old)| self::rank(old.version, &old.source) > rank)
         });
         for row in &candidates {
             if lives.is_none_or(|living| !std::ptr::eq(living, *row)) {
@@ -124,6 +125,10 @@ pub(crate) fn resolve(source: &SourceRef, incoming: &Incoming, ledger: &Ledger, 
     }
     result.removed.values_mut().chain(result.superseded.iter_mut()).for_each(|rows| rows.sort_unstable());
     result
+}
+
+fn rank(version: i32, source: &SourceRef) -> (i64, i32, i64, &str) {
+    (source_year(source.source_seq), version, source.source_seq, &source.source_file)
 }
 
 fn by_document(rows: &[IncomingRow]) -> HashMap<&str, Vec<&IncomingRow>> {

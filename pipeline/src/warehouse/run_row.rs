@@ -13,7 +13,7 @@ use super::ledger::ExtractionKey;
 pub struct RunDraft {
     /// Id of the run.
     pub run_id: String,
-    /// Command: run, ingest or extract.
+    /// Command: run, sync, ingest or extract.
     pub verb: String,
     /// How reading ended.
     pub status: RunStatus,

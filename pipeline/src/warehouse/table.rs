@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::error::{Result, WarehouseError};
+use super::hook::{CommitHook, CommitPoint, reach};
 use super::keys::{KeyRange, KeySet};
 use super::ledger::Ledger;
 use super::location::Location;
@@ -24,7 +25,7 @@ use super::stats::{parse_stats, stats_columns};
 use super::txnlog::{advance_ledger, read_ledger};
 
 /// Commits between two checkpoints: a reader replays at most so many JSON files.
-const CHECKPOINT_INTERVAL: &str = "25";
+const CHECKPOINT_INTERVAL: u64 = 25;
 
 /// A Delta table that may not exist yet.
 pub(crate) struct TableHandle {
@@ -32,6 +33,7 @@ pub(crate) struct TableHandle {
     url: Url,
     options: HashMap<String, String>,
     state: Mutex<Option<Loaded>>,
+    hook: Option<Arc<dyn CommitHook>>,
 }
 
 /// A table at one version.
@@ -87,9 +89,9 @@ impl Loaded {
 }
 
 impl TableHandle {
-    pub(crate) fn new(table: &'static Table, location: &Location) -> Result<Self> {
+    pub(crate) fn new(table: &'static Table, location: &Location, hook: Option<Arc<dyn CommitHook>>) -> Result<Self> {
         let url = location.table(table.name)?;
-        Ok(Self { table, url, options: location.options().clone(), state: Mutex::new(None) })
+        Ok(Self { table, url, options: location.options().clone(), state: Mutex::new(None), hook })
     }
 
     /// The newest version; none when the table does not exist.
@@ -121,9 +123,7 @@ impl TableHandle {
     }
 
     fn unloaded(&self) -> Result<DeltaTable> {
-        DeltaTableBuilder::from_url(self.url.clone())
-            .and_then(|builder| builder.with_storage_options(self.options.clone()).build())
-            .map_err(|error| self.failed("open its store", error))
+        unloaded(self.table.name, self.url.clone(), self.options.clone())
     }
 
     async fn open(&self) -> Result<Option<Loaded>> {
@@ -188,7 +188,7 @@ impl TableHandle {
             .with_columns(schema.fields().cloned())
             .with_configuration([
                 ("delta.dataSkippingStatsColumns", Some(stats_columns(self.table.name).join(","))),
-                ("delta.checkpointInterval", Some(CHECKPOINT_INTERVAL.to_owned())),
+                ("delta.checkpointInterval", Some(CHECKPOINT_INTERVAL.to_string())),
             ])
             .with_save_mode(SaveMode::ErrorIfExists)
             .with_commit_properties(CommitProperties::default().with_max_retries(0))
@@ -223,12 +223,26 @@ impl TableHandle {
             Err(error) => return Ok(Committed::Unknown(self.failed("commit", error))),
         };
         let version = landed.version;
+        if (version + 1).is_multiple_of(CHECKPOINT_INTERVAL) {
+            reach(self.hook.as_deref(), CommitPoint::CheckpointDue)?;
+        }
         // The rows are in: a failed checkpoint or log clean-up only makes the next reader slower.
         if let Err(error) = landed.await {
             tracing::warn!(table = self.table.name, version, %error, "checkpoint after the commit failed");
         }
         Ok(Committed::Yes(version))
     }
+}
+
+fn unloaded(table: &str, url: Url, options: HashMap<String, String>) -> Result<DeltaTable> {
+    DeltaTableBuilder::from_url(url)
+        .and_then(|builder| builder.with_storage_options(options).build())
+        .map_err(|error| WarehouseError::delta(table, "open its store", error))
+}
+
+/// The store of a folder of the warehouse that is not a table; paths are relative to the folder.
+pub(crate) fn store_at(location: &Location, folder: &str) -> Result<ObjectStoreRef> {
+    Ok(unloaded(folder, location.table(folder)?, location.options().clone())?.object_store())
 }
 
 fn lost(error: &DeltaTableError) -> bool {

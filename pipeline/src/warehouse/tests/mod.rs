@@ -4,6 +4,7 @@
 mod compaction;
 mod concurrency;
 mod faults;
+mod faulty_store;
 mod files;
 mod property;
 pub(crate) mod scenario;
