@@ -3,8 +3,8 @@
 
 mod bad_input;
 mod cli;
-mod eval;
 mod corpus;
+mod eval;
 mod fuzz_corpus;
 mod nlm;
 mod operations;

@@ -1,7 +1,7 @@
 //! One file per verb: its arguments and what it does.
 
-pub mod eval;
 pub mod compact;
+pub mod eval;
 pub mod extract;
 pub mod lexicon;
 pub mod model;
