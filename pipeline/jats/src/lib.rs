@@ -33,4 +33,4 @@ pub use article::{Article, Excluded, OtherText, RelatedArticle, Section, Table};
 pub use fault::ArticleFault;
 pub use kind::SectionKind;
 pub use licence::Licence;
-pub use reader::{ArticleReader, ReaderOptions};
+pub use reader::{ArticleReader, ReaderOptions, is_article};

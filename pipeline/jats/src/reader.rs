@@ -149,8 +149,23 @@ fn name_facts(name: &str) -> (Option<String>, Option<u32>) {
     (Some(format!("PMC{}", number.trim_start_matches('0'))), version.filter(|version| *version > 0))
 }
 
-/// The article as text, and the byte at which its root element starts. Document types are measured, never read.
+/// Whether a file that begins with `head` is an article; document types of a few kilobytes must be in it whole.
+pub fn is_article(head: &[u8]) -> bool {
+    let Ok(at) = root_at(head) else { return false };
+    let rest = head.get(at..).and_then(|rest| rest.strip_prefix(b"<article"));
+    rest.and_then(<[u8]>::first).is_some_and(|next| next.is_ascii_whitespace() || matches!(next, b'>' | b'/'))
+}
+
+/// The article as text, and the byte at which its root element starts.
 fn root_offset(bytes: &[u8]) -> Result<(&str, usize), ArticleFault> {
+    let at = root_at(bytes)?;
+    let source = std::str::from_utf8(bytes)
+        .map_err(|error| ArticleFault::Xml(RejectReason::InvalidUtf8 { offset: error.valid_up_to() as u64 }))?;
+    Ok((source, at))
+}
+
+/// The byte at which the root element starts. Document types are measured, never read.
+fn root_at(bytes: &[u8]) -> Result<usize, ArticleFault> {
     if let Some(name) = foreign_byte_order(bytes) {
         return Err(ArticleFault::UnsupportedEncoding { name: name.to_owned() });
     }
@@ -177,12 +192,9 @@ fn root_offset(bytes: &[u8]) -> Result<(&str, usize), ArticleFault> {
         } else if rest.starts_with(b"<!DOCTYPE") {
             at += doctype_length(rest).ok_or_else(|| unterminated(at, "unterminated document type"))?;
         } else if rest.starts_with(b"<") {
-            break;
+            return Ok(at);
         } else {
             return Err(ArticleFault::NotXml { offset: at as u64 });
         }
     }
-    let source = std::str::from_utf8(bytes)
-        .map_err(|error| ArticleFault::Xml(RejectReason::InvalidUtf8 { offset: error.valid_up_to() as u64 }))?;
-    Ok((source, at))
 }

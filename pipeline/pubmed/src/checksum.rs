@@ -56,6 +56,11 @@ pub fn md5_of(path: &Path) -> io::Result<String> {
     }
 }
 
+/// MD5 of bytes in memory.
+pub fn md5_of_bytes(bytes: &[u8]) -> [u8; 16] {
+    Md5::digest(bytes).into()
+}
+
 /// Path of the sidecar: `X.xml.gz.md5` for `X.xml.gz`.
 pub fn sidecar_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();

@@ -28,7 +28,7 @@ mod window;
 #[cfg(test)]
 mod tests;
 
-pub use checksum::{SidecarCheck, check_sidecar, md5_of, parse_sidecar, sidecar_path};
+pub use checksum::{SidecarCheck, check_sidecar, md5_of, md5_of_bytes, parse_sidecar, sidecar_path};
 pub use fault::{FaultKind, FileFault, RejectReason, RejectedRecord};
 pub use gzip::{GzipError, GzipReader};
 pub use input::{PubmedInput, open, open_with};

@@ -45,6 +45,16 @@ fn damage_has_a_reason_and_an_offset() {
 }
 
 #[test]
+fn the_head_of_a_file_tells_an_article() {
+    let good = article("");
+    let head = &good.as_bytes()[..good.find("<front>").unwrap()];
+    assert!(crate::is_article(head) && crate::is_article(b"<article>"));
+    for other in ["<PubmedArticleSet>", "<articles>", "<article", "", "text", "<?xml version='1.0'?>"] {
+        assert!(!crate::is_article(other.as_bytes()), "{other}");
+    }
+}
+
+#[test]
 fn every_truncation_is_refused() {
     let good = article(
         "<body><sec><title>T</title><p>Some <sup>2</sup> text &amp; <fig><label>F</label></fig></p></sec></body><back><ref-list><ref/></ref-list></back>",
