@@ -194,7 +194,7 @@ fn killed_at_random_moments_again_and_again() {
             let mut next =
                 if random.random_bool(0.25) { compact(warehouse.path()) } else { case.run(warehouse.path()) };
             let child = next.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            let pause = Duration::from_secs_f64(random.random_range(0.05..1.1) * case.seconds);
+            let pause = Duration::from_secs_f64(random.random_range(0.03..0.7) * case.seconds);
             let alive = kill_after(child, pause);
             killed += u64::from(alive);
             if (!alive && next.get_args().any(|arg| arg == "run")) || killed >= kills {

@@ -94,7 +94,7 @@ impl FaultyStore {
             return None;
         }
         // The kind that happened least so far, so that a short test meets all of them.
-        let rarest = |fault: &&Fault| plan.made.get(fault).copied().unwrap_or_default();
+        let rarest = |fault: &&Fault| plan.made.get(*fault).copied().unwrap_or_default();
         let fault = kinds.iter().min_by_key(rarest).copied()?;
         *plan.made.entry(fault).or_default() += 1;
         Some(fault)
