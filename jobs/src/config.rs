@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::cli::Global;
+use crate::cli::{Extractor, Global};
+use crate::language_model::LanguageModelConfig;
 
 /// The config file that is read when none is named.
 const DEFAULT_FILE: &str = "rexdrug.toml";
@@ -34,6 +35,12 @@ struct ConfigFile {
     spool: Option<PathBuf>,
     /// Prometheus text file.
     metrics_file: Option<PathBuf>,
+    /// What extracts: classifier, generator, openai or cascade.
+    extractor: Option<Extractor>,
+    /// Which sentences a cascade sends to the language model.
+    cascade: Option<String>,
+    /// The language model of openai and cascade.
+    llm: Option<LanguageModelConfig>,
 }
 
 /// The resolved settings.
@@ -61,6 +68,12 @@ pub struct Settings {
     pub spool: Option<PathBuf>,
     /// Prometheus text file.
     pub metrics_file: Option<PathBuf>,
+    /// What extracts, where it was named.
+    pub extractor: Option<Extractor>,
+    /// Which sentences a cascade sends to the language model.
+    pub cascade: Option<String>,
+    /// The language model of openai and cascade.
+    pub llm: LanguageModelConfig,
     /// Machine-readable results.
     pub json: bool,
 }
@@ -90,6 +103,9 @@ impl Settings {
             prefetch: file.prefetch.unwrap_or(2).max(1),
             spool: file.spool,
             metrics_file: global.metrics_file.clone().or(file.metrics_file),
+            extractor: global.extractor.or(file.extractor),
+            cascade: global.cascade.clone().or(file.cascade),
+            llm: file.llm.unwrap_or_default().with_flags(global),
             json: global.json,
         })
     }

@@ -8,6 +8,7 @@ mod eval;
 mod fuzz_corpus;
 mod nlm;
 mod operations;
+mod llm;
 mod operators;
 mod readers;
 mod real_data;
