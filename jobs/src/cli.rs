@@ -109,6 +109,8 @@ enum Verb {
     Lexicon(verbs::lexicon::LexiconArgs),
     /// Inspect and verify model folders
     Model(verbs::model::ModelArgs),
+    /// Have language models write reasoning traces to train on
+    Traces(verbs::traces::TracesArgs),
     /// Recompute the invariants over a warehouse and say what is broken
     Verify(verbs::verify::VerifyArgs),
     /// Join small files and delete what no reader needs any more
@@ -133,6 +135,7 @@ impl Cli {
             Verb::Sql(args) => verbs::sql::run(args, &settings).await,
             Verb::Lexicon(args) => verbs::lexicon::run(args, &settings),
             Verb::Model(args) => verbs::model::run(args, &settings),
+            Verb::Traces(args) => verbs::traces::run(args, &settings).await,
             Verb::Verify(args) => verbs::verify::run(args, &settings).await,
             Verb::Compact(args) => verbs::compact::run(args, &settings).await,
         }

@@ -39,8 +39,10 @@ struct ConfigFile {
     extractor: Option<Extractor>,
     /// Which sentences a cascade sends to the language model.
     cascade: Option<String>,
-    /// The language model of openai and cascade.
+    /// The language model of openai and cascade; the analyst of traces.
     llm: Option<LanguageModelConfig>,
+    /// The reviewer of traces; what it leaves out is taken from `llm`.
+    reviewer: Option<LanguageModelConfig>,
 }
 
 /// The resolved settings.
@@ -72,8 +74,10 @@ pub struct Settings {
     pub extractor: Option<Extractor>,
     /// Which sentences a cascade sends to the language model.
     pub cascade: Option<String>,
-    /// The language model of openai and cascade.
+    /// The language model of openai and cascade; the analyst of traces.
     pub llm: LanguageModelConfig,
+    /// The reviewer of traces.
+    pub reviewer: LanguageModelConfig,
     /// Machine-readable results.
     pub json: bool,
 }
@@ -91,6 +95,7 @@ impl Settings {
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let warehouse = global.warehouse.clone().or(file.warehouse);
+        let llm = file.llm.unwrap_or_default().with_flags(global);
         Ok(Self {
             warehouse_named: warehouse.is_some(),
             warehouse: warehouse.unwrap_or_else(|| "./warehouse".to_owned()),
@@ -105,7 +110,8 @@ impl Settings {
             metrics_file: global.metrics_file.clone().or(file.metrics_file),
             extractor: global.extractor.or(file.extractor),
             cascade: global.cascade.clone().or(file.cascade),
-            llm: file.llm.unwrap_or_default().with_flags(global),
+            reviewer: file.reviewer.unwrap_or_default().or(&llm),
+            llm,
             json: global.json,
         })
     }

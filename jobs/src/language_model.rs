@@ -63,6 +63,29 @@ impl LanguageModelConfig {
         self
     }
 
+    /// What this section leaves out, from another.
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            url: self.url.or(other.url.clone()),
+            model: self.model.or(other.model.clone()),
+            api_key_env: self.api_key_env.or(other.api_key_env.clone()),
+            prompt: self.prompt.or(other.prompt.clone()),
+            structured: self.structured.or(other.structured),
+            context_chars: self.context_chars.or(other.context_chars),
+            concurrency: self.concurrency.or(other.concurrency),
+            timeout_seconds: self.timeout_seconds.or(other.timeout_seconds),
+            retries: self.retries.or(other.retries),
+            longest_wait_seconds: self.longest_wait_seconds.or(other.longest_wait_seconds),
+            temperature: self.temperature.or(other.temperature),
+            top_p: self.top_p.or(other.top_p),
+            seed: self.seed.or(other.seed),
+            max_tokens: self.max_tokens.or(other.max_tokens),
+            cache: self.cache.or(other.cache.clone()),
+            prompt_price: self.prompt_price.or(other.prompt_price),
+            completion_price: self.completion_price.or(other.completion_price),
+        }
+    }
+
     /// How the server is reached and treated.
     ///
     /// # Errors

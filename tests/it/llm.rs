@@ -174,3 +174,40 @@ fn what_is_missing_or_wrong_is_said_before_anything_is_read() {
     }
     assert_eq!(server.asked.load(Ordering::SeqCst), 0);
 }
+
+#[test]
+fn traces_are_generated_from_the_command_line_and_the_folder_is_continued() {
+    let folder = TempDir::new().unwrap();
+    let gold = folder.path().join("gold.jsonl");
+    let item = |id: &str| {
+        json!({"doc_id": id, "sentence": format!("{id}: alphine with betacil helped."), "paragraph": "", "spans": [
+            {"span_id": 0, "text": "alphine", "start": 4, "end": 11}, {"span_id": 1, "text": "betacil", "start": 17, "end": 24}],
+            "rels": [{"class": "POS", "spans": [0, 1]}]})
+        .to_string()
+    };
+    std::fs::write(&gold, [item("a1"), item("b2")].join("\n")).unwrap();
+    let server = Server::start(|_, body| {
+        if body["messages"][0]["content"].as_str().unwrap().starts_with("You review") {
+            let scores = ["format", "plausibility", "faithfulness", "consistency", "naturalness", "usefulness"];
+            let object: serde_json::Map<String, Value> =
+                scores.iter().map(|name| ((*name).to_owned(), json!(4))).collect();
+            return Ok(Value::from(object).to_string());
+        }
+        let words = vec!["word"; 90].join(" ");
+        Ok(format!(
+            "<think>[1] {words}\n[2] b\n[3] c\n[4] d</think><answer>[{{\"type\": \"POS\", \"ent_set\": [\"alphine\", \"betacil\"]}}]</answer>"
+        ))
+    });
+    let (gold, out) = (gold.to_string_lossy().into_owned(), folder.path().join("out").to_string_lossy().into_owned());
+    let mut args = vec!["traces", "generate", "--gold", &gold, "--out", &out, "--llm-url", &server.url];
+    args.extend(["--llm-model", "tiny-llm", "--llm-cache", "", "--json"]);
+    let summary = json(&args);
+    assert_eq!((&summary["accepted"], &summary["pass_rate"]), (&json!(2), &json!(1.0)), "{summary}");
+    assert_eq!(server.asked.load(Ordering::SeqCst), 4);
+    assert_eq!(json(&args), summary);
+    assert_eq!(server.asked.load(Ordering::SeqCst), 4, "nothing is left to decide");
+    args.push("--threshold");
+    args.push("5");
+    let output = rexdrug(&args);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("other settings"));
+}

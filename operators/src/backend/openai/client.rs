@@ -73,7 +73,7 @@ impl ClientOptions {
 }
 
 /// What was asked and what it cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Usage {
     /// Questions that were answered, from the server or from the cache.
     pub answers: u64,
