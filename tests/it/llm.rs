@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -17,27 +17,26 @@ type React = dyn Fn(usize, &Value) -> Result<String, u16> + Send + Sync;
 pub struct Server {
     pub url: String,
     pub asked: Arc<AtomicUsize>,
-    pub bodies: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Server {
     pub fn start(react: impl Fn(usize, &Value) -> Result<String, u16> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let (asked, bodies) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let asked = Arc::new(AtomicUsize::new(0));
         let react: Arc<React> = Arc::new(react);
-        let (count, seen) = (Arc::clone(&asked), Arc::clone(&bodies));
+        let count = Arc::clone(&asked);
         std::thread::spawn(move || {
             for stream in listener.incoming().map_while(Result::ok) {
-                let (react, count, seen) = (Arc::clone(&react), Arc::clone(&count), Arc::clone(&seen));
-                std::thread::spawn(move || serve(stream, react.as_ref(), &count, &seen));
+                let (react, count) = (Arc::clone(&react), Arc::clone(&count));
+                std::thread::spawn(move || serve(stream, react.as_ref(), &count));
             }
         });
-        Self { url, asked, bodies }
+        Self { url, asked }
     }
 }
 
-fn serve(mut stream: TcpStream, react: &React, count: &AtomicUsize, seen: &Mutex<Vec<Value>>) {
+fn serve(mut stream: TcpStream, react: &React, count: &AtomicUsize) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let (mut first, mut length) = (String::new(), 0);
     reader.read_line(&mut first).unwrap();
@@ -61,7 +60,6 @@ fn serve(mut stream: TcpStream, react: &React, count: &AtomicUsize, seen: &Mutex
         let body: Value = serde_json::from_slice(&body).unwrap();
         let number = count.fetch_add(1, Ordering::SeqCst);
         let answer = react(number, &body);
-        seen.lock().unwrap().push(body);
         match answer {
             Ok(text) => {
                 let choice = json!({"message": {"content": text}, "finish_reason": "stop"});
