@@ -3,18 +3,20 @@
 //! ```text
 //! items ──▶ Backend::extract ──▶ one Result<Extraction, ItemError> per item, in the order given
 //!            ├─ classifier   ONNX encoder and pair scorer, batches by padded tokens
+//!            ├─ generator    ONNX decoder that reasons, with a cache of keys and values
 //!            ├─ openai       a reasoning model behind any OpenAI-compatible server
 //!            ├─ cascade      one backend first, another for what it leaves open
 //!            └─ scripted     canned answers for tests
 //! ```
 //!
-//! Only `runtime`, `session` and `classifier` know ONNX Runtime.
+//! Only `runtime`, `session`, `classifier` and `generator` know ONNX Runtime; only `openai` opens sockets.
 
 mod batching;
 pub mod cascade;
 mod classifier;
 mod device;
 mod error;
+mod generator;
 mod merge;
 pub mod openai;
 mod pool;
@@ -34,6 +36,7 @@ pub use cascade::{Cascade, CascadePolicy};
 pub use classifier::{Classifier, ClassifierOptions, OverlapRule, bare_loop_seconds};
 pub use device::Device;
 pub use error::{BackendError, ItemError, Reason};
+pub use generator::{Generator, GeneratorOptions};
 pub use openai::{OpenAi, OpenAiOptions};
 pub use runtime::{LIBRARY_VARIABLES, OrtRuntime};
 pub use scripted::{SCRIPTED_SCHEME, Scripted};
