@@ -23,12 +23,12 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def describe(folder: Path, name: str, generation: dict, notes: dict) -> None:
+def describe(folder: Path, name: str, generation: dict, notes: dict, more: list[str] | None = None) -> None:
     """The manifest over what lies in the folder; external weights of the graph count as files of it."""
     unknown = set(generation) - set(DEFAULTS)
     if unknown:
         raise SystemExit(f"unknown generation settings {sorted(unknown)}; expected some of {sorted(DEFAULTS)}")
-    names = [*FILES, *sorted(p.name for p in folder.iterdir() if p.name.startswith("model.onnx") and p.name != "model.onnx")]
+    names = [*FILES, *(more or []), *sorted(p.name for p in folder.iterdir() if p.name.startswith("model.onnx") and p.name != "model.onnx")]
     files = {n: {"sha256": sha256_file(folder / n), "bytes": (folder / n).stat().st_size} for n in names}
     manifest = {
         "format": 1, "name": name, "task": "drugcomb", "backend": "generator",
