@@ -20,8 +20,7 @@ REXDRUG := $(TARGET)/debug/rexdrug
 KILLS ?= 100
 SECONDS_LIMIT ?= 1800
 
-.PHONY: help setup debug demo test torture check build bench generate readers wheel train clean-demo
-.PHONY: help setup debug demo test check build bench generate readers train test-training clean-demo
+.PHONY: help setup debug demo test torture check build bench generate readers wheel train test-training clean-demo
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

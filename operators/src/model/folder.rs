@@ -7,8 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
-use super::manifest::{FORMAT, FileSpec, Manifest, ModelTask};
-use super::manifest::{FORMAT, FileSpec, GENERATOR, Manifest};
+use super::manifest::{FORMAT, FileSpec, GENERATOR, Manifest, ModelTask};
 
 /// Name of the manifest in a model folder.
 pub const MANIFEST_FILE: &str = "rexdrug.json";

@@ -48,8 +48,6 @@ impl ModelTask {
 /// `backend` of folders that hold a decoder.
 pub(crate) const GENERATOR: &str = "generator";
 
-/// Order of the pair labels in `pair_logits`; fixed, so that an output column can never be read as another label.
-pub(crate) const LABELS: [&str; 4] = ["NONE", "POS", "NEG", "COMB"];
 /// Order of the tags in `tag_logits`.
 pub(crate) const TAGS: [&str; 3] = ["O", "B", "I"];
 

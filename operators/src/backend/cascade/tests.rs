@@ -44,7 +44,7 @@ impl Unsure {
         };
         let combinations = if percent > 50 || self.reasoning.is_some() { vec![found] } else { Vec::new() };
         let pair_score = Some(f32::from(percent) / 100.0);
-        Ok(Extraction { mentions: item.mentions, combinations, context_start: 0, context_end: 1, pair_score })
+        Ok(Extraction { mentions: item.mentions, combinations, context_end: 1, pair_score, ..Extraction::default() })
     }
 }
 

@@ -148,7 +148,10 @@ impl Shared {
         };
         ends.extend(tokenizer.token_to_id(chat.eos()).filter(|end| !ends.contains(end)));
         let generation = folder.manifest().generation.clone().unwrap_or_default();
-        let template = PromptTemplate::load(&generation.prompt, AnswerFormat::Tags)?;
+        // A template of its own lies in the folder, so that it is hashed and travels with the model.
+        let own = file(&generation.prompt);
+        let prompt = if own.is_file() { own.to_string_lossy().into_owned() } else { generation.prompt.clone() };
+        let template = PromptTemplate::load(&prompt, AnswerFormat::Tags)?;
         Ok(Self { tokenizer, chat, template, vocabulary: Arc::new(vocabulary), generation, ends })
     }
 

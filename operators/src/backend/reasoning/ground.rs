@@ -110,7 +110,7 @@ pub fn ground(item: &ExtractItem, completion: &str) -> Result<Grounded, ItemErro
     let (context_start, context_end) = seen(item);
     let mentions = resolver.mentions;
     Ok(Grounded {
-        extraction: Extraction { mentions, combinations, context_start, context_end, pair_score: None },
+        extraction: Extraction { mentions, combinations, context_start, context_end, ..Extraction::default() },
         counts,
     })
 }
