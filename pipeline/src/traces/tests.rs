@@ -15,16 +15,19 @@ use super::*;
 /// Answers (model, messages); a status below 200 closes the connection.
 type React = dyn Fn(&str, &[Message]) -> Result<String, u16> + Send + Sync;
 
+/// Model and messages of every question.
+type Asked = Arc<Mutex<Vec<(String, Vec<Message>)>>>;
+
 struct Endpoint {
     url: String,
-    asked: Arc<Mutex<Vec<(String, Vec<Message>)>>>,
+    asked: Asked,
 }
 
 impl Endpoint {
     fn start(react: Arc<React>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/v1", listener.local_addr().unwrap());
-        let asked: Arc<Mutex<Vec<(String, Vec<Message>)>>> = Arc::default();
+        let asked: Asked = Arc::default();
         let seen = Arc::clone(&asked);
         std::thread::spawn(move || {
             for mut stream in listener.incoming().map_while(Result::ok) {
