@@ -20,7 +20,7 @@ REXDRUG := $(TARGET)/debug/rexdrug
 KILLS ?= 100
 SECONDS_LIMIT ?= 1800
 
-.PHONY: help setup debug demo test torture check build bench generate readers wheel train clean-demo
+.PHONY: help setup debug demo test torture check build bench generate readers wheel train test-training clean-demo
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -97,3 +97,13 @@ bench: build ## Measure the parts (criterion), extraction against ONNX Runtime a
 
 train: ## Train the default model (see training/README.md)
 	$(MAKE) -C training train
+
+LLM_VENV := $(CACHE)/llm-$(shell sha256sum training/requirements-llm.txt | cut -c1-12)
+$(LLM_VENV)/ready: training/requirements-llm.txt
+	python3 -m venv $(LLM_VENV)
+	$(LLM_VENV)/bin/pip install -q --disable-pip-version-check -r training/requirements-llm.txt
+	touch $@
+
+test-training: debug wheel $(LLM_VENV)/ready ## Train the tiny reasoning model: SFT, merge, GRPO, export, `rexdrug run` (gigabytes of torch; minutes)
+	$(LLM_VENV)/bin/pip install -q --disable-pip-version-check --force-reinstall --no-deps $(TARGET)/wheels/*.whl
+	REXDRUG_BIN=$(abspath $(REXDRUG)) HF_HUB_OFFLINE=1 PYTHONPATH=training/src $(LLM_VENV)/bin/python -m unittest discover -s training/tests_llm -v

@@ -37,6 +37,21 @@ pub struct Global {
     /// Device that must run the model: cpu, cuda or cuda:N; anything else than this device is an error [default: cpu]
     #[arg(long, global = true, env = "REXDRUG_DEVICE", value_name = "DEVICE")]
     pub device: Option<String>,
+    /// What extracts: classifier, generator, openai or cascade [default: what the model folder is made for]
+    #[arg(long, global = true, env = "REXDRUG_EXTRACTOR", value_name = "KIND")]
+    pub extractor: Option<Extractor>,
+    /// Language model server for openai and cascade: root of its API, e.g. http://localhost:8000/v1
+    #[arg(long, global = true, env = "REXDRUG_LLM_URL", value_name = "URL")]
+    pub llm_url: Option<String>,
+    /// Name of the model on that server
+    #[arg(long, global = true, env = "REXDRUG_LLM_MODEL", value_name = "NAME")]
+    pub llm_model: Option<String>,
+    /// Folder of answers, so that none is paid for twice; empty for none [default: ~/.cache/rexdrug/answers]
+    #[arg(long, global = true, env = "REXDRUG_LLM_CACHE", value_name = "DIR")]
+    pub llm_cache: Option<String>,
+    /// Sentences that a cascade sends to the language model: positive, uncertain:LOW:HIGH or either:LOW
+    #[arg(long, global = true, env = "REXDRUG_CASCADE", value_name = "POLICY")]
+    pub cascade: Option<String>,
     /// Threads for parsing, matching and the model [default: all cores]
     #[arg(long, global = true, env = "REXDRUG_THREADS", value_name = "N")]
     pub threads: Option<usize>,
@@ -49,6 +64,20 @@ pub struct Global {
     /// Machine-readable result on standard output
     #[arg(long, global = true)]
     pub json: bool,
+}
+
+/// What extracts combinations from sentences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Extractor {
+    /// The ONNX classifier of a model folder.
+    Classifier,
+    /// The ONNX decoder of a model folder.
+    Generator,
+    /// A reasoning model on an OpenAI-compatible server.
+    Openai,
+    /// A model folder first, the server for what it leaves open.
+    Cascade,
 }
 
 /// Form of the log lines.
@@ -80,6 +109,8 @@ enum Verb {
     Lexicon(verbs::lexicon::LexiconArgs),
     /// Inspect and verify model folders
     Model(verbs::model::ModelArgs),
+    /// Have language models write reasoning traces to train on
+    Traces(verbs::traces::TracesArgs),
     /// Recompute the invariants over a warehouse and say what is broken
     Verify(verbs::verify::VerifyArgs),
     /// Join small files and delete what no reader needs any more
@@ -104,6 +135,7 @@ impl Cli {
             Verb::Sql(args) => verbs::sql::run(args, &settings).await,
             Verb::Lexicon(args) => verbs::lexicon::run(args, &settings),
             Verb::Model(args) => verbs::model::run(args, &settings),
+            Verb::Traces(args) => verbs::traces::run(args, &settings).await,
             Verb::Verify(args) => verbs::verify::run(args, &settings).await,
             Verb::Compact(args) => verbs::compact::run(args, &settings).await,
         }

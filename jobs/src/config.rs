@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::Deserialize;
 
-use crate::cli::Global;
+use crate::cli::{Extractor, Global};
+use crate::language_model::LanguageModelConfig;
 
 /// The config file that is read when none is named.
 const DEFAULT_FILE: &str = "rexdrug.toml";
@@ -34,6 +35,14 @@ struct ConfigFile {
     spool: Option<PathBuf>,
     /// Prometheus text file.
     metrics_file: Option<PathBuf>,
+    /// What extracts: classifier, generator, openai or cascade.
+    extractor: Option<Extractor>,
+    /// Which sentences a cascade sends to the language model.
+    cascade: Option<String>,
+    /// The language model of openai and cascade; the analyst of traces.
+    llm: Option<LanguageModelConfig>,
+    /// The reviewer of traces; what it leaves out is taken from `llm`.
+    reviewer: Option<LanguageModelConfig>,
 }
 
 /// The resolved settings.
@@ -61,6 +70,14 @@ pub struct Settings {
     pub spool: Option<PathBuf>,
     /// Prometheus text file.
     pub metrics_file: Option<PathBuf>,
+    /// What extracts, where it was named.
+    pub extractor: Option<Extractor>,
+    /// Which sentences a cascade sends to the language model.
+    pub cascade: Option<String>,
+    /// The language model of openai and cascade; the analyst of traces.
+    pub llm: LanguageModelConfig,
+    /// The reviewer of traces.
+    pub reviewer: LanguageModelConfig,
     /// Machine-readable results.
     pub json: bool,
 }
@@ -78,6 +95,7 @@ impl Settings {
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let warehouse = global.warehouse.clone().or(file.warehouse);
+        let llm = file.llm.unwrap_or_default().with_flags(global);
         Ok(Self {
             warehouse_named: warehouse.is_some(),
             warehouse: warehouse.unwrap_or_else(|| "./warehouse".to_owned()),
@@ -90,6 +108,10 @@ impl Settings {
             prefetch: file.prefetch.unwrap_or(2).max(1),
             spool: file.spool,
             metrics_file: global.metrics_file.clone().or(file.metrics_file),
+            extractor: global.extractor.or(file.extractor),
+            cascade: global.cascade.clone().or(file.cascade),
+            reviewer: file.reviewer.unwrap_or_default().or(&llm),
+            llm,
             json: global.json,
         })
     }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use rexdrug_operators::backend::Device;
+use rexdrug_operators::backend::{Backend, Cascade, CascadePolicy, Device};
 use rexdrug_operators::extract::{ExtractEngine, ExtractOptions, RunFields};
 use rexdrug_operators::lexicon::Lexicon;
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::run::ExtractSettings;
 use rexdrug_pipeline::warehouse::Warehouse;
 
+use crate::cli::Extractor;
 use crate::config::Settings;
 use crate::failpoint;
 
@@ -76,12 +77,38 @@ pub struct Extraction {
     pub settings: ExtractSettings,
 }
 
-/// Loads lexicon and model; the model answers a probe on the device asked for, or this fails.
+/// The engine that the settings name, and the address of its model.
 ///
 /// # Errors
-/// What is missing or refused, and what to do.
-pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extraction> {
-    let lexicon = lexicon(settings)?;
+/// What keeps the model from being used.
+fn engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
+    match settings.extractor {
+        Some(Extractor::Openai) => {
+            let model = settings.llm.backend()?;
+            let uri = format!("openai:{}", model.info().model_id);
+            Ok((ExtractEngine::new(Arc::new(model), ExtractOptions::default().queue_rows), uri))
+        }
+        Some(Extractor::Cascade) => {
+            let policy: CascadePolicy = settings.cascade.as_deref().unwrap_or("uncertain").parse()?;
+            let (first, uri) = local_engine(settings)?;
+            let second = Arc::new(settings.llm.backend()?);
+            let cascade = Cascade::new(Arc::clone(first.backend()), second, policy)?;
+            Ok((ExtractEngine::new(Arc::new(cascade), ExtractOptions::default().queue_rows), format!("cascade:{uri}")))
+        }
+        Some(kind @ (Extractor::Classifier | Extractor::Generator)) => {
+            let (engine, uri) = local_engine(settings)?;
+            let (got, wanted) = (&engine.info().extractor, format!("{kind:?}").to_lowercase());
+            match *got == wanted {
+                true => Ok((engine, uri)),
+                false => bail!("--extractor {wanted}: the model {uri} is a {got}; name another with --model"),
+            }
+        }
+        None => local_engine(settings),
+    }
+}
+
+/// The engine of a model folder or a script.
+fn local_engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
     let device: Device = settings.device.parse()?;
     let model_uri = match &settings.model {
         Some(model) if model.to_string_lossy().starts_with("scripted:") => model.to_string_lossy().into_owned(),
@@ -89,7 +116,16 @@ pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extracti
     };
     let wanted =
         ExtractOptions { model_uri: model_uri.clone(), device: device.to_string(), ..ExtractOptions::default() };
-    let engine = ExtractEngine::load(&wanted).context("the extraction model cannot be used")?;
+    Ok((ExtractEngine::load(&wanted)?, model_uri))
+}
+
+/// Loads lexicon and model; the model answers a probe on the device asked for, or this fails.
+///
+/// # Errors
+/// What is missing or refused, and what to do.
+pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extraction> {
+    let lexicon = lexicon(settings)?;
+    let (engine, model_uri) = engine(settings).context("the extraction model cannot be used")?;
     let info = engine.info().clone();
     let run = RunFields {
         run_id: run_id.to_owned(),

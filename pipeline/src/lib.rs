@@ -11,6 +11,7 @@ pub mod session;
 pub mod source;
 pub mod stop;
 pub mod sync;
+pub mod traces;
 pub mod warehouse;
 
 pub use error::PipelineError;

@@ -6,6 +6,7 @@ mod cli;
 mod corpus;
 mod eval;
 mod fuzz_corpus;
+mod llm;
 mod nlm;
 mod operations;
 mod operators;

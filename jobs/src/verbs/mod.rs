@@ -8,5 +8,6 @@ pub mod model;
 pub mod run;
 pub mod sql;
 pub mod sync;
+pub mod traces;
 pub mod try_text;
 pub mod verify;

@@ -9,6 +9,7 @@ use clap::Args;
 use futures::stream;
 use indicatif::{HumanBytes, HumanCount};
 use rexdrug_operators::OperatorResources;
+use rexdrug_operators::extract::LanguageModelCounts;
 use rexdrug_pipeline::run::{RunOptions, RunSummary, run_files};
 use rexdrug_pipeline::session::{Session, SessionOptions};
 use rexdrug_pipeline::source::IngestOptions;
@@ -108,6 +109,34 @@ pub fn report(summary: &RunSummary, warehouse: &Warehouse) {
         HumanCount(counts.sentences_kept),
         HumanCount(counts.commit.combinations_written.unsigned_abs()),
         warehouse.root(),
+    );
+    report_language_model(&counts.language_model);
+}
+
+/// What a language model was asked and what it cost, where one was asked.
+fn report_language_model(counts: &LanguageModelCounts) {
+    if counts.answers + counts.requests == 0 {
+        return;
+    }
+    println!(
+        "language model: {} sentences answered, {} of them from the cache; {} requests, {} repeated; {} + {} tokens, cost {:.4}",
+        HumanCount(counts.answers),
+        HumanCount(counts.cached),
+        HumanCount(counts.requests),
+        HumanCount(counts.retries),
+        HumanCount(counts.prompt_tokens),
+        HumanCount(counts.completion_tokens),
+        counts.cost_micros as f64 / 1e6,
+    );
+    println!(
+        "relations stated: {}; refused: {} of drugs that are not in the text, {} of drugs outside the sentence, {} malformed; \
+         quotes verbatim: {} of {}",
+        HumanCount(counts.relations_stated),
+        HumanCount(counts.relations_of_unknown_drugs),
+        HumanCount(counts.relations_outside_sentence),
+        HumanCount(counts.malformed_elements),
+        HumanCount(counts.quotes_verbatim),
+        HumanCount(counts.quotes),
     );
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::reasoning::PromptError;
 use crate::model::ModelError;
 
 /// Something that ends a run: nothing can be extracted until it is repaired.
@@ -12,6 +13,35 @@ pub enum BackendError {
     /// The model folder cannot be used.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The prompt template cannot be used.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// A server that cannot be used.
+    #[error("language model at {url}: {message}")]
+    Endpoint {
+        /// Root of its API.
+        url: String,
+        /// What is wrong, and what to do.
+        message: String,
+    },
+    /// The cache of answers cannot be used.
+    #[error("answer cache {path}: cannot {action}: {message}; free space or name another folder")]
+    AnswerCache {
+        /// The folder or file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// What went wrong.
+        message: String,
+    },
+    /// A cascade policy that cannot work.
+    #[error("cascade policy: expected {expected}, got {got}; correct `[cascade]` or the flags")]
+    Cascade {
+        /// What it may be.
+        expected: &'static str,
+        /// What it is.
+        got: String,
+    },
     /// No ONNX Runtime library was found.
     #[error(
         "no ONNX Runtime library found; looked at {}; run `make setup` or set REXDRUG_ORT_LIBRARY to a \
@@ -134,6 +164,8 @@ pub enum Reason {
     InferenceFailed,
     /// The model answered something that is no probability.
     InvalidOutput,
+    /// A language model ran into its limit of tokens before its answer was whole.
+    AnswerCut,
     /// Refused by a script, in tests.
     Scripted,
 }
@@ -148,6 +180,7 @@ impl Reason {
             Self::OffsetMismatch => "offset_mismatch",
             Self::InferenceFailed => "inference_failed",
             Self::InvalidOutput => "invalid_output",
+            Self::AnswerCut => "answer_cut",
             Self::Scripted => "scripted",
         }
     }

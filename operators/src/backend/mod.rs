@@ -3,17 +3,24 @@
 //! ```text
 //! items ──▶ Backend::extract ──▶ one Result<Extraction, ItemError> per item, in the order given
 //!            ├─ classifier   ONNX encoder and pair scorer, batches by padded tokens
+//!            ├─ generator    ONNX decoder that reasons, with a cache of keys and values
+//!            ├─ openai       a reasoning model behind any OpenAI-compatible server
+//!            ├─ cascade      one backend first, another for what it leaves open
 //!            └─ scripted     canned answers for tests
 //! ```
 //!
-//! Only `runtime`, `session` and `classifier` know ONNX Runtime.
+//! Only `runtime`, `session`, `classifier` and `generator` know ONNX Runtime; only `openai` opens sockets.
 
 mod batching;
+pub mod cascade;
 mod classifier;
 mod device;
 mod error;
+mod generator;
 mod merge;
+pub mod openai;
 mod pool;
+pub mod reasoning;
 mod runtime;
 mod scripted;
 mod session;
@@ -25,9 +32,12 @@ use async_trait::async_trait;
 use rexdrug_schemas::Effect;
 
 pub use batching::{BatchStrategy, TokenBudget};
+pub use cascade::{Cascade, CascadePolicy};
 pub use classifier::{Classifier, ClassifierOptions, OverlapRule, bare_loop_seconds};
 pub use device::Device;
 pub use error::{BackendError, ItemError, Reason};
+pub use generator::{Generator, GeneratorOptions};
+pub use openai::{OpenAi, OpenAiOptions};
 pub use runtime::{LIBRARY_VARIABLES, OrtRuntime};
 pub use scripted::{SCRIPTED_SCHEME, Scripted};
 
@@ -128,6 +138,9 @@ pub struct Extraction {
     pub context_start: i64,
     /// One past the last code point that the model saw, relative to the start of the sentence.
     pub context_end: i64,
+    /// Greatest probability that two of the mentions are combined, whether or not it made a set; none from backends
+    /// that give no probabilities, and for sentences without a pair.
+    pub pair_score: Option<f32>,
 }
 
 /// What a sentence states under a task of typed pairs.
@@ -189,6 +202,10 @@ pub struct Stats {
     pub queue_wait: Duration,
     /// Time in sessions, added up.
     pub inference: Duration,
+    /// What language models were asked and what it cost.
+    pub usage: openai::Usage,
+    /// What became of the relations that reasoning models stated.
+    pub grounding: reasoning::Grounding,
 }
 
 impl Stats {
@@ -199,6 +216,8 @@ impl Stats {
         self.padding_tokens += other.padding_tokens;
         self.queue_wait += other.queue_wait;
         self.inference += other.inference;
+        self.usage.add(&other.usage);
+        self.grounding.add(&other.grounding);
     }
 }
 

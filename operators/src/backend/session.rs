@@ -45,10 +45,23 @@ pub(crate) fn open(
     device: Device,
     signature: &Signature,
 ) -> Result<Session, BackendError> {
-    let graph = |message: String| BackendError::Graph { file: file.clone(), message };
+    let session = build(runtime, &file, device, 1)?;
+    check(&file, "inputs", session.inputs(), signature.inputs, signature.optional_inputs)?;
+    check(&file, "outputs", session.outputs(), signature.outputs, &[])?;
+    Ok(session)
+}
+
+/// Opens a graph on a device with `threads` threads; whoever knows its contract checks it.
+pub(crate) fn build(
+    runtime: &OrtRuntime,
+    file: &Path,
+    device: Device,
+    threads: usize,
+) -> Result<Session, BackendError> {
+    let graph = |message: String| BackendError::Graph { file: file.to_path_buf(), message };
     let mut builder = Session::builder(runtime.environment())
         .and_then(|builder| Ok(builder.with_optimization_level(GraphOptimizationLevel::Level3)?))
-        .and_then(|builder| Ok(builder.with_intra_threads(1)?))
+        .and_then(|builder| Ok(builder.with_intra_threads(threads)?))
         .and_then(|builder| Ok(builder.with_inter_threads(1)?))
         // Sizes change with every batch: patterns and arenas sized for the largest one only hold memory.
         .and_then(|builder| Ok(builder.with_memory_pattern(false)?))
@@ -61,10 +74,7 @@ pub(crate) fn open(
             .with_execution_providers([provider])
             .map_err(|error| BackendError::DeviceRefused { device: device.to_string(), message: error.to_string() })?;
     }
-    let session = builder.commit_from_file(&file).map_err(|error| graph(error.to_string()))?;
-    check(&file, "inputs", session.inputs(), signature.inputs, signature.optional_inputs)?;
-    check(&file, "outputs", session.outputs(), signature.outputs, &[])?;
-    Ok(session)
+    builder.commit_from_file(file).map_err(|error| graph(error.to_string()))
 }
 
 fn describe(outlet: &Outlet) -> String {

@@ -10,10 +10,10 @@ use tokio::sync::Semaphore;
 use super::options::ExtractOptions;
 use super::quarantine::QuarantineCollector;
 use crate::backend::{
-    Backend, BackendError, BackendInfo, Classifier, ClassifierOptions, Device, ExtractItem, Reply, SCRIPTED_SCHEME,
-    Scripted,
+    Backend, BackendError, BackendInfo, Classifier, ClassifierOptions, Device, ExtractItem, Generator,
+    GeneratorOptions, Reply, SCRIPTED_SCHEME, Scripted,
 };
-use crate::model::{ModelFolder, ModelTask};
+use crate::model::{GENERATOR, ModelFolder, ModelTask};
 
 /// A backend with its queue.
 #[derive(Debug)]
@@ -49,10 +49,17 @@ impl ExtractEngine {
                 ModelFolder::open_expecting(path, &options.model_sha256)?
             };
             folder.require_task(ModelTask::DrugComb)?;
-            let mut settings = ClassifierOptions::for_device(device);
-            settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
-            settings.max_batch_rows = options.max_batch_rows.unwrap_or(settings.max_batch_rows);
-            Arc::new(Classifier::load(&folder, &settings)?)
+            if folder.manifest().backend == GENERATOR {
+                let mut settings = GeneratorOptions::for_device(device);
+                settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
+                settings.max_batch_rows = options.max_batch_rows.unwrap_or(settings.max_batch_rows);
+                Arc::new(Generator::load(&folder, &settings)?)
+            } else {
+                let mut settings = ClassifierOptions::for_device(device);
+                settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
+                settings.max_batch_rows = options.max_batch_rows.unwrap_or(settings.max_batch_rows);
+                Arc::new(Classifier::load(&folder, &settings)?)
+            }
         };
         Ok(Self::new(backend, options.queue_rows))
     }

@@ -29,6 +29,7 @@ use rexdrug_schemas::{CANDIDATES, COMBINATIONS, ExtractionProvenance};
 
 use super::engine::ExtractEngine;
 use super::kernel::{Candidates, Cursor};
+use super::language_model::LanguageModelMetrics;
 use super::options::ExtractOptions;
 use super::output::{OutputRow, combinations_batch, rows_of};
 use super::quarantine::{QuarantineCollector, QuarantinedSentence, excerpt};
@@ -53,6 +54,7 @@ struct ExtractMetrics {
     batches: Count,
     queue_wait: Time,
     inference_time: Time,
+    language_model: LanguageModelMetrics,
 }
 
 impl ExtractMetrics {
@@ -70,6 +72,7 @@ impl ExtractMetrics {
             batches: counter("batches"),
             queue_wait: time("queue_wait"),
             inference_time: time("inference_time"),
+            language_model: LanguageModelMetrics::new(metrics, partition),
         }
     }
 }
@@ -98,7 +101,10 @@ impl Extract {
             return Err(OperatorError::Resource { resource: "model", expected, got }.into());
         }
         // The device of the rows is what the engine ran its probe on; a plan that asks for another one must not run.
-        let asked = options.device.parse::<crate::backend::Device>().map_err(external)?.to_string();
+        let asked = match options.device == info.device {
+            true => options.device.clone(),
+            false => options.device.parse::<crate::backend::Device>().map_err(external)?.to_string(),
+        };
         if asked != info.device {
             return Err(external(BackendError::DeviceRefused {
                 device: asked,
@@ -337,6 +343,7 @@ impl PartitionExtraction {
         metrics.padding_tokens.add(reply.stats.padding_tokens);
         metrics.queue_wait.add_duration(reply.stats.queue_wait);
         metrics.inference_time.add_duration(reply.stats.inference);
+        metrics.language_model.add(&reply.stats);
         let batch = combinations_batch(&chunk.batches, &rows, &self.provenance)?;
         Ok(batch.record_output(&metrics.baseline))
     }

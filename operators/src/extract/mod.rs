@@ -15,6 +15,7 @@
 mod engine;
 mod exec;
 mod kernel;
+mod language_model;
 mod options;
 mod output;
 mod quarantine;
@@ -24,6 +25,7 @@ mod tests;
 pub use engine::ExtractEngine;
 pub use exec::{Extract, ExtractExec};
 pub use kernel::items_of;
+pub use language_model::LanguageModelCounts;
 pub use options::{ExtractOptions, RunFields};
 pub use output::{Stated, stated};
 pub use quarantine::{QuarantineCollector, QuarantinedSentence, quarantine_batch};

@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::error::ModelError;
-use super::manifest::{FORMAT, FileSpec, Manifest, ModelTask};
+use super::manifest::{FORMAT, FileSpec, GENERATOR, Manifest, ModelTask};
 
 /// Name of the manifest in a model folder.
 pub const MANIFEST_FILE: &str = "rexdrug.json";
@@ -17,6 +17,10 @@ pub const MODEL_FILE: &str = "model.onnx";
 pub const PAIRS_FILE: &str = "pairs.onnx";
 /// Weights of the mention decision; a folder may do without.
 pub const MENTIONS_FILE: &str = "mentions.json";
+/// The configuration of the network, as transformers writes it.
+pub const CONFIG_FILE: &str = "config.json";
+/// Special tokens and chat template of a generator.
+pub const TOKENIZER_CONFIG_FILE: &str = "tokenizer_config.json";
 /// The Hugging Face tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
 
@@ -47,8 +51,12 @@ impl ModelFolder {
     pub fn open(path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref().to_path_buf();
         let manifest = read_manifest(&path)?;
-        for required in [MODEL_FILE, PAIRS_FILE, TOKENIZER_FILE] {
-            if !manifest.files.contains_key(required) {
+        let required: &[&str] = match manifest.backend == GENERATOR {
+            true => &[MODEL_FILE, TOKENIZER_FILE, TOKENIZER_CONFIG_FILE, CONFIG_FILE],
+            false => &[MODEL_FILE, PAIRS_FILE, TOKENIZER_FILE],
+        };
+        for required in required {
+            if !manifest.files.contains_key(*required) {
                 return Err(ModelError::Field {
                     folder: path,
                     field: "files",

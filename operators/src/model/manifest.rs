@@ -45,6 +45,9 @@ impl ModelTask {
     }
 }
 
+/// `backend` of folders that hold a decoder.
+pub(crate) const GENERATOR: &str = "generator";
+
 /// Order of the tags in `tag_logits`.
 pub(crate) const TAGS: [&str; 3] = ["O", "B", "I"];
 
@@ -57,15 +60,19 @@ pub struct Manifest {
     pub name: String,
     /// What it was trained for: `drugcomb` or `ddi13`.
     pub task: String,
-    /// The backend that runs it: `classifier`.
+    /// The backend that runs it: `classifier` or `generator`.
     pub backend: String,
     /// Pair labels in the order of `pair_logits`.
+    #[serde(default)]
     pub labels: Vec<String>,
     /// Tags in the order of `tag_logits`.
+    #[serde(default)]
     pub tags: Vec<String>,
     /// How text becomes tokens.
+    #[serde(default)]
     pub input: InputSpec,
     /// How scores become sets.
+    #[serde(default)]
     pub decode: DecodeSpec,
     /// What may share a batch.
     #[serde(default)]
@@ -73,6 +80,9 @@ pub struct Manifest {
     /// How scores become probabilities.
     #[serde(default)]
     pub calibration: CalibrationSpec,
+    /// How a generator is asked and bounded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationSpec>,
     /// Every other file of the folder with its digest.
     pub files: BTreeMap<String, FileSpec>,
     /// Keys that this version does not know.
@@ -80,8 +90,48 @@ pub struct Manifest {
     pub notes: serde_json::Map<String, serde_json::Value>,
 }
 
-/// How a sentence is given to the model.
+/// How a generator is asked, and what its answers may cost.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GenerationSpec {
+    /// Name or file of the prompt template.
+    pub prompt: String,
+    /// Code points of document on each side of the sentence.
+    pub context_chars: usize,
+    /// Whether the answer is bound to valid JSON over the drugs of the sentence.
+    pub constrained: bool,
+    /// Most tokens of reasoning; then the answer begins.
+    pub think_tokens: usize,
+    /// Most tokens of the answer.
+    pub answer_tokens: usize,
+    /// Most seconds a sentence may take, on average over its batch.
+    pub seconds: f64,
+    /// 0 takes the most probable token always.
+    pub temperature: f32,
+    /// Share of the probability that is sampled from.
+    pub top_p: f32,
+    /// Seed of sampling.
+    pub seed: u64,
+}
+
+impl Default for GenerationSpec {
+    fn default() -> Self {
+        Self {
+            prompt: "drugcomb-v1".to_owned(),
+            context_chars: 2000,
+            constrained: true,
+            think_tokens: 512,
+            answer_tokens: 256,
+            seconds: 120.0,
+            temperature: 0.0,
+            top_p: 1.0,
+            seed: 42,
+        }
+    }
+}
+
+/// How a sentence is given to the model.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct InputSpec {
     /// Longest row in word pieces, special tokens and context included.
     pub max_tokens: usize,
@@ -108,7 +158,7 @@ pub enum ContextMode {
 }
 
 /// How pair scores become sets.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DecodeSpec {
     /// Clustering rule.
     pub method: DecodeMethod,
@@ -127,10 +177,11 @@ fn half() -> f32 {
 }
 
 /// Clustering rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DecodeMethod {
     /// Agglomerative clustering by the mean score between two clusters.
+    #[default]
     AverageLink,
     /// Every pair on its own, related when its P(not NONE) is above the threshold.
     Pairs,
@@ -189,8 +240,16 @@ impl Manifest {
         let list = |field, expected: &[&str], got: &[String]| {
             (expected != got).then(|| (field, expected.join(", "), got.join(", ")))
         };
+        if self.backend == GENERATOR {
+            let generation = self.generation.clone().unwrap_or_default();
+            return share("generation.top_p", generation.top_p).or_else(|| {
+                let temperature = generation.temperature;
+                let usable = temperature.is_finite() && temperature >= 0.0;
+                (!usable).then(|| ("generation.temperature", "a number from 0".to_owned(), temperature.to_string()))
+            });
+        }
         if self.backend != "classifier" {
-            return Some(("backend", "classifier".to_owned(), self.backend.clone()));
+            return Some(("backend", "classifier or generator".to_owned(), self.backend.clone()));
         }
         if !(8..=8192).contains(&self.input.max_tokens) {
             return Some(("input.max_tokens", "8 to 8192".to_owned(), self.input.max_tokens.to_string()));

@@ -7,7 +7,12 @@ mod folder;
 mod manifest;
 
 pub use error::ModelError;
-pub use folder::{MANIFEST_FILE, MENTIONS_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_FILE};
+pub use folder::{
+    CONFIG_FILE, MANIFEST_FILE, MENTIONS_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_CONFIG_FILE,
+    TOKENIZER_FILE,
+};
+pub(crate) use manifest::GENERATOR;
 pub use manifest::{
-    BatchSpec, CalibrationSpec, ContextMode, DecodeMethod, DecodeSpec, FORMAT, FileSpec, InputSpec, Manifest, ModelTask,
+    BatchSpec, CalibrationSpec, ContextMode, DecodeMethod, DecodeSpec, FORMAT, FileSpec, GenerationSpec, InputSpec,
+    Manifest, ModelTask,
 };

@@ -337,6 +337,7 @@ fn sentence_counts(extracted: &Extracted) -> FileCounts {
         sentences_kept: extracted.sentences_kept,
         sentences_extracted: extracted.sentences_extracted,
         sentences_quarantined: extracted.quarantine.len() as u64,
+        language_model: extracted.language_model,
         ..FileCounts::default()
     }
 }

@@ -9,7 +9,7 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
 use futures::StreamExt;
-use rexdrug_operators::extract::QuarantinedSentence;
+use rexdrug_operators::extract::{LanguageModelCounts, QuarantinedSentence};
 use rexdrug_schemas::COMBINATIONS;
 
 use super::driver::ExtractSettings;
@@ -27,6 +27,7 @@ pub(crate) struct Extracted {
     pub(crate) sentences_read: u64,
     pub(crate) sentences_kept: u64,
     pub(crate) sentences_extracted: u64,
+    pub(crate) language_model: LanguageModelCounts,
     pub(crate) seconds: f64,
 }
 
@@ -69,12 +70,23 @@ pub(crate) async fn extract(
         sentences_read: count(physical.as_ref(), "SentenceSegmentExec", &|metrics| metrics.output_rows()),
         sentences_kept: count(physical.as_ref(), "DrugPrefilterExec", &|metrics| metrics.output_rows()),
         sentences_extracted: sentences_extracted(physical.as_ref()),
+        language_model: language_model(physical.as_ref()),
         seconds: started.elapsed().as_secs_f64(),
     })
 }
 
 fn sentences_extracted(plan: &dyn ExecutionPlan) -> u64 {
     count(plan, "ExtractExec", &|metrics| metrics.sum_by_name("sentences_extracted").map(|value| value.as_usize()))
+}
+
+/// What the extraction node of a plan asked of language models.
+fn language_model(plan: &dyn ExecutionPlan) -> LanguageModelCounts {
+    let own = (plan.name() == "ExtractExec").then(|| plan.metrics().as_ref().map(LanguageModelCounts::of)).flatten();
+    let mut counts = own.unwrap_or_default();
+    for child in plan.children() {
+        counts.add(&language_model(child.as_ref()));
+    }
+    counts
 }
 
 /// Sum over partitions of a metric of the nodes called `node`.

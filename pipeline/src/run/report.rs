@@ -1,5 +1,6 @@
 //! What a run tells: events as it goes, a summary at the end.
 
+use rexdrug_operators::extract::LanguageModelCounts;
 use rexdrug_schemas::RunStatus;
 use serde::Serialize;
 
@@ -22,6 +23,8 @@ pub struct FileCounts {
     pub sentences_extracted: u64,
     /// Sentences refused.
     pub sentences_quarantined: u64,
+    /// What was asked of language models; all 0 for classifiers.
+    pub language_model: LanguageModelCounts,
     /// What the commit counted.
     #[serde(flatten)]
     pub commit: CommitCounts,
@@ -37,6 +40,7 @@ impl FileCounts {
         self.sentences_kept += other.sentences_kept;
         self.sentences_extracted += other.sentences_extracted;
         self.sentences_quarantined += other.sentences_quarantined;
+        self.language_model.add(&other.language_model);
         let (sum, add) = (&mut self.commit, &other.commit);
         sum.documents_written += add.documents_written;
         sum.documents_superseded += add.documents_superseded;

@@ -43,6 +43,14 @@ impl<const N: usize> PairScores<N> {
         let (sums, seen) = self.cells.get(low * self.count + high)?;
         (*seen > 0).then(|| sums.map(|sum| sum / f64::from(*seen)))
     }
+
+    /// Greatest P(not NONE) of a pair of the mentions in `kept`; none without a pair.
+    pub(super) fn highest(&self, kept: &[usize]) -> Option<f32> {
+        let pairs = kept.iter().enumerate().flat_map(|(place, &left)| {
+            kept.iter().skip(place + 1).filter_map(move |&right| Some(1.0 - self.get(left, right)?[0]))
+        });
+        pairs.max_by(f64::total_cmp).map(|score| score.clamp(0.0, 1.0) as f32)
+    }
 }
 
 /// Sets of two or more of the mentions in `kept`, in text order of their first members.

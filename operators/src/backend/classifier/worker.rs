@@ -249,7 +249,8 @@ fn finish(draft: Draft, item: &Encoded, rules: &Rules) -> Result<Extraction, Ite
         });
     }
     let (context_start, context_end) = item.seen;
-    Ok(Extraction { mentions: draft.mentions, refused, combinations, context_start, context_end })
+    let pair_score = draft.scores.highest(&kept);
+    Ok(Extraction { mentions: draft.mentions, refused, combinations, context_start, context_end, pair_score })
 }
 
 /// Runs `batch`; a failure is retried on its halves until it is one sentence's own.
