@@ -196,5 +196,72 @@ class Mentions(unittest.TestCase):
         self.assertEqual([text[a:b] for a, b in spans], ["Cisplatin", "gemcitabine", "gemcitabine"])
 
 
+class Calibration(unittest.TestCase):
+    def test_temperatures_and_shift_find_no_other_sets(self):
+        from rexdrug_training.crossval import adjust
+
+        rng = np.random.default_rng(1)
+        logits = rng.normal(size=(200, 4)) * 3
+        rows = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        for temperature, bias in ((1.0, (0.0, 0.0)), ((1.8, 1.3), (0.5, -0.2)), (0.7, (0.0, 1.0))):
+            got = adjust(rows, temperature, bias)
+            np.testing.assert_allclose(got.sum(1), 1)
+            self.assertTrue(((got[:, 0] < 0.5) == (rows[:, 0] < 0.5)).all())
+        np.testing.assert_allclose(adjust(rows, 1.0, (0.0, 0.0)), rows, atol=1e-9)
+
+    def test_exported_heads_do_the_same(self):
+        import torch
+
+        from rexdrug_training.crossval import adjust
+        from rexdrug_training.export import AdjustedHeads
+
+        logits = torch.tensor(np.random.default_rng(2).normal(size=(50, 4)) * 3)
+        heads = AdjustedHeads(lambda *_: (logits, None), (1.8, 1.3), (0.5, -0.2))
+        got = heads(None, None, None)[0].softmax(-1).numpy()
+        np.testing.assert_allclose(got, adjust(logits.softmax(-1).numpy(), (1.8, 1.3), (0.5, -0.2)), atol=1e-6)
+
+
+class Distillation(unittest.TestCase):
+    def test_neighbours_come_from_the_given_paragraphs_only(self):
+        import tempfile
+
+        from rexdrug_training.distil import neighbours
+
+        rows = [
+            {"doc_id": key, "sentence": "Target sentence.", "paragraph": f"{key} got aspirin together with warfarin daily. Target sentence. Nothing was seen here."}
+            for key in ("Shown", "Held")
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "train.jsonl"
+            path.write_text("\n".join(map(json.dumps, rows)))
+            found = neighbours(path, {"Shown"}, Lexicon(["aspirin", "warfarin"]))
+        self.assertEqual([s.text for s in found], ["Shown got aspirin together with warfarin daily."])
+
+    def test_soft_targets_follow_the_pairs_through_a_swap(self):
+        s = sentence("aspirin and warfarin", [(0, 7), (12, 20)], soft={(0, 1): [0.1, 0.7, 0.1, 0.1]}, soft_flags=[0.9, 0.8])
+        swapped = swap_names(s, ["x"], 1.0, random.Random(0))
+        self.assertEqual((swapped.text, swapped.soft, swapped.flag_targets()), ("x and x", s.soft, [0.9, 0.8]))
+
+    def test_a_student_keeps_the_lowest_layers(self):
+        import torch
+        from torch import nn
+
+        from rexdrug_training.model import keep_layers, layer_count
+
+        class Tiny(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.encoder = nn.Module()
+                self.encoder.layer = nn.ModuleList(nn.Linear(2, 2) for _ in range(4))
+                self.config = type("Config", (), {"num_hidden_layers": 4})()
+
+        holder = nn.Module()
+        holder.encoder = Tiny()
+        first = torch.clone(holder.encoder.encoder.layer[0].weight)
+        keep_layers(holder.encoder, 2)
+        self.assertEqual((layer_count(holder.state_dict()), holder.encoder.config.num_hidden_layers), (2, 2))
+        self.assertTrue(torch.equal(holder.encoder.encoder.layer[0].weight, first))
+
+
 if __name__ == "__main__":
     unittest.main()

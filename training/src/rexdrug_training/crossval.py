@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import pickle
 from dataclasses import asdict, replace
@@ -13,6 +14,7 @@ import numpy as np
 from . import DDI_LABELS, data
 from .data import Sentence
 from .decode import decode
+from .distil import with_teacher
 from .mentions import Lexicon, add_superfluous, union
 from .predict import encode_all, predict_pairs, tagger_spans
 from .score import Relation, four, mean_sd, set_f1
@@ -51,10 +53,22 @@ def run(args: argparse.Namespace, recipe: Recipe, sentences: list[Sentence], lex
         if recipe.production_mentions:
             shown = [add_superfluous(s, lexicon.find(s.text)) for s in shown]
         held = [sentences[i] for i in parts[fold]]
-        model = new_model(args.encoder, recipe, args.start)
         own = replace(recipe, seed=recipe.seed + fold)
+        if args.teacher:
+            shown = with_teacher(args, own, shown, lexicon, tokenizer, args.teacher.format(fold=fold))
+        model = new_model(args.encoder, recipe, args.start)
         place = args.out / f"fold{fold}"
-        weights = checkpoint_weights(place) if args.finish else train(model, shown, tokenizer, own, place, lambda t: log(f"fold {fold} {t}"))
+        said = lambda text: log(f"fold {fold} {text}")  # noqa: E731
+
+        def trace(epoch: int, live, average: dict | None) -> None:
+            """Held-out figures of every epoch, for the reader of the log: nothing is chosen by them."""
+            probe = copy.deepcopy(live)
+            probe.load_state_dict(average or live.state_dict())
+            encoded = encode_all(probe, held, tokenizer)
+            rows = predicted_relations(held, predict_pairs(probe, held, encoded, tokenizer))
+            said(f"epoch {epoch} " + json.dumps({k: round(100 * v.f1, 1) for k, v in four(gold_relations(held), rows).items()}))
+
+        weights = checkpoint_weights(place) if args.finish else train(model, shown, tokenizer, own, place, said, trace)
         model.load_state_dict(weights)
         target.write_bytes(pickle.dumps(predict_fold(model.to(device()), held, lexicon, tokenizer)))
         save_run(args.out / f"fold{fold}", weights, own, {"fold": fold, "items": len(shown)})
@@ -62,17 +76,32 @@ def run(args: argparse.Namespace, recipe: Recipe, sentences: list[Sentence], lex
         log(f"fold {fold} " + json.dumps({k: round(100 * v[0], 1) for k, v in report(args.out, sentences, [fold])["gold"].items()}))
 
 
-def adjust(probabilities: np.ndarray, temperature: float, label_bias: tuple[float, float]) -> np.ndarray:
-    """Temperature, then a shift of NEG and COMB against POS that leaves P(NONE) as it is: what the
-    exported pair head does (`export.AdjustedHeads`)."""
-    scaled = np.clip(probabilities, 1e-9, 1) ** (1 / temperature)
-    scaled /= scaled.sum(-1, keepdims=True)
-    shifted = scaled[:, 1:] * np.exp([0.0, *label_bias])
-    scaled[:, 1:] = shifted / shifted.sum(-1, keepdims=True) * (1 - scaled[:, :1])
-    return scaled
+Heat = float | tuple[float, float]
 
 
-def load(folder: Path, fold: int, temperature: float = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)) -> dict:
+def heat_pair(temperature: Heat) -> tuple[float, float]:
+    """Temperatures of P(not NONE) against NONE and of the labels among themselves."""
+    link, label = (temperature, temperature) if isinstance(temperature, (int, float)) else temperature
+    return float(link), float(label)
+
+
+def adjust(probabilities: np.ndarray, temperature: Heat, label_bias: tuple[float, float]) -> np.ndarray:
+    """Two temperatures, and a shift of NEG and COMB against POS: what the exported pair head does
+    (`export.AdjustedHeads`). Neither moves P(not NONE) across one half, so calibration finds no other sets; one
+    temperature for all four classes would, because it raises the sum of three."""
+    if not len(probabilities):
+        return probabilities
+    link, label = heat_pair(temperature)
+    logs = np.log(np.clip(probabilities, 1e-9, 1))
+    top = logs[:, 1:].max(1, keepdims=True)
+    odds = top + np.log(np.exp(logs[:, 1:] - top).sum(1, keepdims=True)) - logs[:, :1]
+    none = 1 / (1 + np.exp(odds / link))
+    scores = (logs[:, 1:] - top) / label + np.array([0.0, *label_bias])
+    scores = np.exp(scores - scores.max(1, keepdims=True))
+    return np.concatenate([none, scores / scores.sum(1, keepdims=True) * (1 - none)], 1)
+
+
+def load(folder: Path, fold: int, temperature: Heat = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)) -> dict:
     """One fold's predictions, pair probabilities adjusted as in the shipped model."""
     result = pickle.loads((folder / f"fold{fold}.pkl").read_bytes())
     for predictions in (result["gold"], *(result[u][1] for u in UNIONS)):
@@ -136,8 +165,8 @@ def report(folder: Path, sentences: list[Sentence], folds=range(FOLDS), threshol
 
 
 def calibration(folder: Path, sentences: list[Sentence], folds=range(FOLDS)) -> dict:
-    """Temperature of the pair logits on all out-of-fold pairs with gold mentions, and ECE of P(not NONE)
-    (10 equal bins) before and after."""
+    """Both temperatures of the pair logits on all out-of-fold pairs with gold mentions, by log-likelihood, and
+    ECE of P(not NONE) (10 equal bins) before and after."""
     by_key = {s.key: s for s in sentences}
     probabilities, labels = [], []
     for fold in folds:
@@ -145,45 +174,69 @@ def calibration(folder: Path, sentences: list[Sentence], folds=range(FOLDS)) -> 
         for key, prediction in zip(result["keys"], result["gold"]):
             probabilities += list(prediction.probabilities)
             labels += [by_key[key].pairs.get(tuple(sorted(p)), 0) for p in prediction.pairs]
-    logs, labels = np.log(np.clip(np.array(probabilities), 1e-9, 1)), np.array(labels)
-
-    def at(temperature: float) -> np.ndarray:
-        scaled = logs / temperature
-        scaled = np.exp(scaled - scaled.max(1, keepdims=True))
-        return scaled / scaled.sum(1, keepdims=True)
+    raw, labels = np.array(probabilities), np.array(labels)
+    linked = labels > 0
 
     def ece(p: np.ndarray) -> float:
-        score, hit, total = 1 - p[:, 0], labels > 0, 0.0
+        score, total = 1 - p[:, 0], 0.0
         for low in np.arange(0, 1, 0.1):
             inside = (score >= low) & (score < low + 0.1 if low < 0.85 else score <= 1)
             if inside.any():
-                total += inside.mean() * abs(score[inside].mean() - hit[inside].mean())
+                total += inside.mean() * abs(score[inside].mean() - linked[inside].mean())
         return float(total)
 
-    grid = np.arange(0.6, 3.01, 0.05)
-    loss = [-np.log(np.clip(at(t)[np.arange(len(labels)), labels], 1e-9, 1)).mean() for t in grid]
-    best = float(grid[int(np.argmin(loss))])
-    return {"temperature": round(best, 2), "ece_before": round(ece(at(1.0)), 4), "ece_after": round(ece(at(best)), 4), "pairs": len(labels)}
+    def link_loss(t: float) -> float:
+        none = np.clip(adjust(raw, (t, 1.0), (0.0, 0.0))[:, 0], 1e-9, 1 - 1e-9)
+        return float(-np.where(linked, np.log(1 - none), np.log(none)).mean())
+
+    def label_loss(t: float) -> float:
+        p = adjust(raw[linked], (1.0, t), (0.0, 0.0))[:, 1:]
+        return float(-np.log(np.clip(p[np.arange(len(p)), labels[linked] - 1] / p.sum(1), 1e-9, 1)).mean())
+
+    grid = [round(0.6 + 0.05 * k, 2) for k in range(49)]
+    best = (min(grid, key=link_loss), min(grid, key=label_loss))
+    return {"temperature": best, "ece_before": round(ece(raw), 4), "ece_after": round(ece(adjust(raw, best, (0.0, 0.0))), 4), "pairs": len(labels)}
+
+
+def ddi13_rows(model, held: list[Sentence], tokenizer) -> tuple[set, set]:
+    """Gold and predicted (sentence, type, names). The file types pairs of names, so a pair of names gets one
+    answer: that of the occurrences with the greatest P(not NONE)."""
+    gold, predicted = set(), set()
+    for sentence, prediction in zip(held, predict_pairs(model, held, encode_all(model, held, tokenizer), tokenizer)):
+        name = [sentence.text[a:b] for a, b in sentence.mentions]
+        gold |= {(sentence.key, label, *sorted((name[i], name[j]))) for (i, j), label in sentence.pairs.items()}
+        best: dict[tuple[str, ...], np.ndarray] = {}
+        for (i, j), row in zip(prediction.pairs, prediction.probabilities):
+            names = tuple(sorted((name[i], name[j])))
+            if name[i] != name[j] and (names not in best or row[0] < best[names][0]):
+                best[names] = row
+        predicted |= {(sentence.key, int(row.argmax()), *names) for names, row in best.items() if row.argmax()}
+    return gold, predicted
 
 
 def run_ddi13(args: argparse.Namespace, recipe: Recipe, tokenizer, log) -> None:
-    """DDI13 by the same architecture: folds asked for, micro-F1 of (sentence, type, names) over four types."""
+    """DDI13 by the same architecture: micro-F1 over four types on the folds asked for, every epoch logged."""
     sentences = data.load_ddi13(args.data / "ddi13/train.jsonl")
     parts, scores = data.folds(sentences, FOLDS, FOLD_SEED), []
     for fold in args.folds:
         held_out = set(parts[fold])
         shown = [s for i, s in enumerate(sentences) if i not in held_out]
         held = [sentences[i] for i in parts[fold]]
+
+        def figures(model, name: str) -> float:
+            gold, predicted = ddi13_rows(model, held, tokenizer)
+            every = set_f1(gold, predicted)
+            per_type = {t: round(100 * set_f1({g for g in gold if g[1] == k}, {g for g in predicted if g[1] == k}).f1, 1) for k, t in enumerate(DDI_LABELS) if k}
+            rest = {"micro_f1": every.f1, "precision": every.precision, "recall": every.recall}
+            log(f"fold {fold} {name} " + json.dumps({k: round(100 * v, 1) for k, v in rest.items()} | per_type | {"gold": len(gold)}))
+            return every.f1
+
+        def trace(epoch: int, live, average: dict | None) -> None:
+            probe = copy.deepcopy(live)
+            probe.load_state_dict(average or live.state_dict())
+            figures(probe, f"epoch {epoch}")
+
         model = new_model(args.encoder, recipe, args.start)
-        model.load_state_dict(train(model, shown, tokenizer, recipe, args.out / f"fold{fold}", log))
-        gold, predicted = set(), set()
-        for sentence, prediction in zip(held, predict_pairs(model, held, encode_all(model, held, tokenizer), tokenizer)):
-            name = [sentence.text[a:b] for a, b in sentence.mentions]
-            gold |= {(sentence.key, l, *sorted((name[i], name[j]))) for (i, j), l in sentence.pairs.items()}
-            for (i, j), p in zip(prediction.pairs, prediction.probabilities):
-                if p.argmax():
-                    predicted.add((sentence.key, int(p.argmax()), *sorted((name[i], name[j]))))
-        scores.append(set_f1(gold, predicted).f1)
-        per_type = {t: round(set_f1({g for g in gold if g[1] == k}, {g for g in predicted if g[1] == k}).f1, 4) for k, t in enumerate(DDI_LABELS) if k}
-        log(json.dumps({"fold": fold, "micro_f1": round(scores[-1], 4), **per_type}))
-    log(json.dumps({"micro_f1": [round(v, 4) for v in mean_sd(scores)]}))
+        model.load_state_dict(train(model, shown, tokenizer, recipe, args.out / f"fold{fold}", log, trace))
+        scores.append(figures(model, "last"))
+    log(json.dumps({"micro_f1": [round(100 * v, 1) for v in mean_sd(scores)], "folds": args.folds}))

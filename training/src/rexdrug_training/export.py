@@ -39,21 +39,20 @@ class _Generic(nn.Module):
 
 
 class AdjustedHeads(nn.Module):
-    """pairs.onnx: the heads with temperature and label shift folded in. The shift moves NEG and COMB
-    against POS and leaves P(NONE), hence which sets are found, as it is."""
+    """pairs.onnx: the heads with temperatures and label shift folded in, as `crossval.adjust` does it."""
 
-    def __init__(self, heads: PairHeads, temperature: float = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)):
+    def __init__(self, heads: PairHeads, temperature: float | tuple[float, float] = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)):
         super().__init__()
-        self.heads, self.temperature = heads, temperature
+        self.heads = heads
+        self.link, self.label = (temperature, temperature) if isinstance(temperature, (int, float)) else temperature
         self.register_buffer("shift", torch.tensor([0.0, *label_bias]))
 
     def forward(self, hidden, mentions, pairs):
         logits, mention_logits = self.heads(hidden, mentions, pairs)
-        logits = logits / self.temperature
         none, linked = logits[:, :1], logits[:, 1:]
-        shifted = linked + self.shift
-        level = linked.logsumexp(-1, keepdim=True) - shifted.logsumexp(-1, keepdim=True)
-        return torch.cat([none, shifted + level], -1), mention_logits
+        odds = (linked.logsumexp(-1, keepdim=True) - none) / self.link
+        labels = (linked / self.label + self.shift).log_softmax(-1)
+        return torch.cat([torch.zeros_like(none), odds + labels], -1), mention_logits
 
 
 def _first(value):

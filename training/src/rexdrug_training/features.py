@@ -8,6 +8,7 @@ from typing import Iterator
 
 import torch
 
+from . import DDI_LABELS, LABELS
 from .data import Sentence
 
 MAX_TOKENS = 256
@@ -35,8 +36,8 @@ class Features:
     spans: list[tuple[int, int]]
     origin: list[int]
     pairs: list[tuple[int, int]]
-    labels: list[int]
-    flags: list[int]
+    targets: list[list[float]]
+    flags: list[float]
 
 
 def token_span(offsets: list[tuple[int, int]], start: int, end: int) -> tuple[int, int] | None:
@@ -55,24 +56,26 @@ def featurise(sentence: Sentence, tokenizer, max_tokens: int = MAX_TOKENS) -> Fe
     tags = [0] * len(ids)
     spans, origin, flags = [], [], []
     order = sorted(range(len(sentence.mentions)), key=lambda i: sentence.mentions[i])
-    all_flags = sentence.flags()
+    all_flags, flag_targets = sentence.flags(), sentence.flag_targets()
     for index in order:
         span = token_span(offsets, *sentence.mentions[index])
         if span is None:
             continue
         spans.append(span)
         origin.append(index)
-        flags.append(all_flags[index])
+        flags.append(flag_targets[index])
         if all_flags[index]:
             tags[span[0]] = 1
             for k in range(span[0] + 1, span[1]):
                 tags[k] = 2
-    pairs, labels = [], []
+    pairs, targets, count = [], [], len(DDI_LABELS if sentence.task == "ddi13" else LABELS)
     for a in range(len(spans)):
         for b in range(a + 1, len(spans)):
             pairs.append((a, b))
-            labels.append(sentence.pairs.get((min(origin[a], origin[b]), max(origin[a], origin[b])), 0))
-    return Features(sentence, ids, offsets, tags, spans, origin, pairs, labels, flags)
+            place = (min(origin[a], origin[b]), max(origin[a], origin[b]))
+            label = sentence.pairs.get(place, 0)
+            targets.append(sentence.soft.get(place) or [float(k == label) for k in range(count)])
+    return Features(sentence, ids, offsets, tags, spans, origin, pairs, targets, flags)
 
 
 @dataclass
@@ -86,7 +89,7 @@ class Batch:
     tags: torch.Tensor
     mentions: torch.Tensor
     pairs: torch.Tensor
-    labels: torch.Tensor
+    targets: torch.Tensor
     pair_row: torch.Tensor
     flags: torch.Tensor
 
@@ -99,7 +102,7 @@ def collate(items: list[Features], pad: int = 0) -> Batch:
     """Pads to the longest; tags at padding and special tokens are -100 (no loss)."""
     longest = max(len(f.ids) for f in items)
     ids, mask, tags = [], [], []
-    mentions, pairs, labels, rows, flags = [], [], [], [], []
+    mentions, pairs, targets, rows, flags = [], [], [], [], []
     for row, item in enumerate(items):
         gap = longest - len(item.ids)
         ids.append(item.ids + [pad] * gap)
@@ -108,14 +111,14 @@ def collate(items: list[Features], pad: int = 0) -> Batch:
         base = len(mentions)
         mentions += [(row, a, b) for a, b in item.spans]
         pairs += [(base + a, base + b) for a, b in item.pairs]
-        labels += item.labels
+        targets += item.targets
         rows += [row] * len(item.pairs)
         flags += item.flags
     input_ids = torch.tensor(ids)
     return Batch(
         items, input_ids, torch.tensor(mask), torch.zeros_like(input_ids), torch.tensor(tags),
         torch.tensor(mentions, dtype=torch.long).reshape(-1, 3), torch.tensor(pairs, dtype=torch.long).reshape(-1, 2),
-        torch.tensor(labels, dtype=torch.long), torch.tensor(rows, dtype=torch.long), torch.tensor(flags, dtype=torch.long),
+        torch.tensor(targets, dtype=torch.float32), torch.tensor(rows, dtype=torch.long), torch.tensor(flags, dtype=torch.float32),
     )
 
 

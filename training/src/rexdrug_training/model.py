@@ -64,6 +64,11 @@ class Extractor(nn.Module):
         self.tags = nn.ModuleDict({t: nn.Linear(width, len(TAGS)) for t in ("drugcomb", "ddi13", "bc5cdr")})
         self.heads = PairHeads(width, dropout=dropout)
 
+    def load_state_dict(self, state_dict, *args, **more):
+        """Of a student as well: the encoder's upper layers go when the weights have none for them."""
+        keep_layers(self.encoder, layer_count(state_dict))
+        return super().load_state_dict(state_dict, *args, **more)
+
     def encode(self, input_ids, attention_mask, token_type_ids=None, task: str = "drugcomb"):
         """-> hidden [B,T,H], tag logits [B,T,3]."""
         kinds = {} if token_type_ids is None or not self._uses_types() else {"token_type_ids": token_type_ids}
@@ -86,6 +91,18 @@ def load_encoder(folder: str, attention: str = "sdpa") -> nn.Module:
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder
+
+
+def layer_count(state: dict) -> int:
+    """Encoder layers of a saved model."""
+    return len({name.split(".")[3] for name in state if name.startswith("encoder.encoder.layer.")})
+
+
+def keep_layers(encoder: nn.Module, count: int) -> None:
+    """Drops the layers above the lowest `count`; `count` 0 (another family's weights) keeps all."""
+    if count and count < encoder.config.num_hidden_layers:
+        encoder.encoder.layer = encoder.encoder.layer[:count]
+        encoder.config.num_hidden_layers = count
 
 
 def encoder_folder(name: str | None) -> str:

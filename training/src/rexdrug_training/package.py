@@ -76,7 +76,8 @@ def write(folder: Path, source: Path, facts: dict) -> None:
         if source != folder:
             shutil.copyfile(source / name, folder / name)
     facts["tokenizer"].save(str(folder / "tokenizer.json"), pretty=False)
-    shutil.copyfile(Path(facts["encoder"]) / "config.json", folder / "config.json")
+    config = json.loads((Path(facts["encoder"]) / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": facts["layers"]}, indent=2) + "\n", encoding="utf-8")
     (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
     threshold = facts["decode"]["threshold"]
     cases_file = folder / "parity.json"

@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--facts", type=Path, help="written for the ship step")
     args.add_argument("--threshold", type=float, default=0.5)
     args.add_argument("--mention-threshold", type=float, default=0.7)
-    args.add_argument("--label-bias", type=float, nargs=2, default=[0.7, 0.4], metavar=("NEG", "COMB"), help="logit shift against POS")
+    args.add_argument("--label-bias", type=float, nargs=2, default=[0.3, 0.2], metavar=("NEG", "COMB"), help="logit shift against POS")
     args.add_argument("--tag-threshold", type=float, default=0.7)
     args = args.parse_args(argv)
     sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")
@@ -92,7 +92,7 @@ def main(argv: list[str] | None = None) -> None:
     table = {k: percent(v) for k, v in figures.items()}
     print(json.dumps(table, indent=1))
     for name, mention_cuts in ((None, [0.0]), ("tagger_first", [0.0, 0.3, 0.5, 0.7]), ("lexicon_first", [0.0, 0.3, 0.5, 0.7])):
-        for row in sweep(args.folder, sentences, folds, name, [0.3, 0.4, 0.5, 0.6], mention_cuts, heat):
+        for row in sweep(args.folder, sentences, folds, name, [0.35, 0.4, 0.45, 0.5, 0.55], mention_cuts, heat):
             print(name or "gold", json.dumps(row))
     curve = precision_at_confidence(args.folder, sentences, folds, args.threshold, heat)
     labels = by_label(args.folder, sentences, folds, args.threshold, heat)

@@ -107,7 +107,7 @@ def main(argv: list[str] | None = None) -> None:
             return
         build(args.form, folder, sentences, tokenizer).replace(folder / "model.onnx")
         write(args.out, folder, {
-            "name": args.name, "invariant": args.form != "dynamic", "decode": settings,
+            "name": args.name, "layers": model.encoder.config.num_hidden_layers, "invariant": args.form != "dynamic", "decode": settings,
             "calibration": {"temperature": 1.0, "folded_temperature": facts.get("temperature", 1.0), "folded_label_bias": bias, **facts.get("calibration", {})},
             "training_data": training_data(args.data, facts.get("items", {"drugcomb": len(sentences)})),
             "recipe": {"form": args.form, **facts.get("recipe", {})}, "scores": facts.get("scores", {"cross_validation": {}}),

@@ -17,7 +17,7 @@ from torch import nn
 
 from .data import Sentence, name_pool, swap_names
 from .features import Batch, collate, featurise, length_batches
-from .model import Extractor, encoder_folder, load_encoder
+from .model import Extractor, encoder_folder, keep_layers, load_encoder
 
 
 @dataclass
@@ -25,6 +25,8 @@ class Recipe:
     """Every knob of a run; `recipes/*.json` holds the values in use."""
 
     epochs: int = 6
+    # Stop after so many epochs of the schedule, before its learning rate is spent; 0: run to its end.
+    stop: int = 0
     encoder_lr: float = 1e-4
     head_lr: float = 5e-4
     layer_decay: float = 1.0
@@ -43,6 +45,11 @@ class Recipe:
     ema: float = 0.0
     production_mentions: bool = True
     freeze_layers: int = 0
+    # A student: the lowest layers of the start weights, a share of the teacher in the targets of labelled
+    # sentences, and how many unlabelled sentences the teacher labels besides.
+    layers: int = 0
+    soft_weight: float = 0.0
+    unlabelled: int = 0
     seed: int = 42
 
     @classmethod
@@ -72,6 +79,8 @@ def new_model(encoder: str | None, recipe: Recipe, start: str | None = None) -> 
     model = Extractor(load_encoder(encoder_folder(encoder)), recipe.dropout)
     if start:
         model.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
+    if recipe.layers:
+        keep_layers(model.encoder, recipe.layers)
     return model
 
 
@@ -111,12 +120,12 @@ def loss_of(model: Extractor, batch: Batch, task: str, recipe: Recipe) -> torch.
         weight = torch.ones(logits.shape[1], device=logits.device)
         if task == "drugcomb":
             weight[0], weight[2] = recipe.none_label_weight, recipe.neg_label_weight
-        per_pair = nn.functional.cross_entropy(logits, batch.labels, reduction="none") * weight[batch.labels]
+        per_pair = -(batch.targets * weight * logits.log_softmax(-1)).sum(-1)
         counts = torch.bincount(batch.pair_row, minlength=len(batch.items)).clamp(min=1)
         share = per_pair / counts[batch.pair_row].sqrt()
         loss = loss + (recipe.ddi_weight if task == "ddi13" else 1.0) * share.sum() / len(batch.items)
     if task == "drugcomb":
-        loss = loss + recipe.mention_weight * nn.functional.cross_entropy(mention_logits, batch.flags)
+        loss = loss + recipe.mention_weight * nn.functional.cross_entropy(mention_logits, torch.stack([1 - batch.flags, batch.flags], -1))
     return loss
 
 
@@ -158,7 +167,7 @@ def train(model: Extractor, sentences: list[Sentence], tokenizer, recipe: Recipe
         average, done, step = state["average"], state["epoch"], state["step"]
         rng.setstate(state["rng"])
         torch.set_rng_state(state["torch_rng"].cpu())
-    for epoch in range(done, recipe.epochs):
+    for epoch in range(done, recipe.stop or recipe.epochs):
         started, total, count = time.time(), 0.0, 0
         model.train()
         batches = []
