@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rexdrug_pipeline::source::Layout;
 use serde::Deserialize;
 
 use crate::cli::Global;
@@ -34,6 +35,8 @@ struct ConfigFile {
     spool: Option<PathBuf>,
     /// Prometheus text file.
     metrics_file: Option<PathBuf>,
+    /// Layout of the bucket and listing that `--inventory` reads.
+    pmc: Option<Layout>,
 }
 
 /// The resolved settings.
@@ -61,6 +64,8 @@ pub struct Settings {
     pub spool: Option<PathBuf>,
     /// Prometheus text file.
     pub metrics_file: Option<PathBuf>,
+    /// Layout of the bucket and listing that `--inventory` reads.
+    pub pmc: Layout,
     /// Machine-readable results.
     pub json: bool,
 }
@@ -90,6 +95,7 @@ impl Settings {
             prefetch: file.prefetch.unwrap_or(2).max(1),
             spool: file.spool,
             metrics_file: global.metrics_file.clone().or(file.metrics_file),
+            pmc: file.pmc.unwrap_or_default(),
             json: global.json,
         })
     }
@@ -112,5 +118,9 @@ mod tests {
         let message = toml::from_str::<ConfigFile>("warehose = \"x\"").unwrap_err().to_string();
         assert!(message.contains("warehose") && message.contains("warehouse"), "{message}");
         assert_eq!(toml::from_str::<ConfigFile>("threads = 3").unwrap().threads, Some(3));
+        let message = toml::from_str::<ConfigFile>("[pmc]\nheadr = true").unwrap_err().to_string();
+        assert!(message.contains("headr") && message.contains("header"), "{message}");
+        let layout = toml::from_str::<ConfigFile>("[pmc]\nroot = \"s3://mirror\"").unwrap().pmc.unwrap();
+        assert_eq!(layout, Layout { root: "s3://mirror".to_owned(), ..Layout::default() });
     }
 }

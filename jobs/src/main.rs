@@ -17,6 +17,7 @@ mod exit;
 mod failpoint;
 mod files;
 mod highlight;
+mod inputs;
 mod logging;
 mod metrics;
 mod output;
