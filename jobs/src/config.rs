@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rexdrug_pipeline::source::Layout;
 use serde::Deserialize;
 
 use crate::cli::{Extractor, Global};
@@ -43,6 +44,8 @@ struct ConfigFile {
     llm: Option<LanguageModelConfig>,
     /// The reviewer of traces; what it leaves out is taken from `llm`.
     reviewer: Option<LanguageModelConfig>,
+    /// Layout of the bucket and listing that `--inventory` reads.
+    pmc: Option<Layout>,
 }
 
 /// The resolved settings.
@@ -78,6 +81,8 @@ pub struct Settings {
     pub llm: LanguageModelConfig,
     /// The reviewer of traces.
     pub reviewer: LanguageModelConfig,
+    /// Layout of the bucket and listing that `--inventory` reads.
+    pub pmc: Layout,
     /// Machine-readable results.
     pub json: bool,
 }
@@ -112,6 +117,7 @@ impl Settings {
             cascade: global.cascade.clone().or(file.cascade),
             reviewer: file.reviewer.unwrap_or_default().or(&llm),
             llm,
+            pmc: file.pmc.unwrap_or_default(),
             json: global.json,
         })
     }
@@ -134,5 +140,9 @@ mod tests {
         let message = toml::from_str::<ConfigFile>("warehose = \"x\"").unwrap_err().to_string();
         assert!(message.contains("warehose") && message.contains("warehouse"), "{message}");
         assert_eq!(toml::from_str::<ConfigFile>("threads = 3").unwrap().threads, Some(3));
+        let message = toml::from_str::<ConfigFile>("[pmc]\nheadr = true").unwrap_err().to_string();
+        assert!(message.contains("headr") && message.contains("header"), "{message}");
+        let layout = toml::from_str::<ConfigFile>("[pmc]\nroot = \"s3://mirror\"").unwrap().pmc.unwrap();
+        assert_eq!(layout, Layout { root: "s3://mirror".to_owned(), ..Layout::default() });
     }
 }

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use rexdrug_schemas::source_sequence;
 
+/// What is read of a folder.
+const ENDINGS: [&str; 7] = ["xml", "xml.gz", "nxml", "nxml.gz", "tar.gz", "tgz", "tar"];
+
 /// Expands `patterns` (`*`, `?`, `**`, folders) and sorts by source sequence, then name.
 ///
 /// # Errors
@@ -15,7 +18,7 @@ pub fn expand(patterns: &[String]) -> Result<Vec<PathBuf>> {
         let before = files.len();
         let path = Path::new(pattern);
         if path.is_dir() {
-            for ending in ["xml", "xml.gz"] {
+            for ending in ENDINGS {
                 files.extend(matches(&format!("{}/**/*.{ending}", glob::Pattern::escape(pattern)))?);
             }
         } else if path.exists() {
@@ -24,7 +27,9 @@ pub fn expand(patterns: &[String]) -> Result<Vec<PathBuf>> {
             files.extend(matches(pattern)?);
         }
         if files.len() == before {
-            bail!("no input file matches `{pattern}`; expected MEDLINE files (.xml or .xml.gz), a folder or a pattern");
+            bail!(
+                "no input file matches `{pattern}`; expected files (.xml, .xml.gz, .nxml, .tar.gz), a folder or a pattern"
+            );
         }
     }
     files.sort_by_cached_key(|file| {

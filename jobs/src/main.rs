@@ -17,6 +17,7 @@ mod exit;
 mod failpoint;
 mod files;
 mod highlight;
+mod inputs;
 mod language_model;
 mod logging;
 mod metrics;

@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 use rexdrug_pipeline::run::{RunEvent, RunObserver};
+use rexdrug_pipeline::source::Input;
 
 /// Over bytes of source files: files differ too much in size for a count of files to tell the time left.
 const OVER_BYTES: &str = "{bar:30} {bytes}/{total_bytes}, {elapsed} elapsed, {eta} left  {msg}";
@@ -21,11 +21,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// A bar over the bytes of `files` on a terminal, plain log lines elsewhere.
-    pub fn over(files: &[PathBuf]) -> Self {
-        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
-        let size = |path: &Path| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-        let sizes: HashMap<_, _> = files.iter().filter_map(|path| Some((name(path)?, size(path)))).collect();
+    /// A bar over the bytes of `inputs` on a terminal, plain log lines elsewhere.
+    pub fn over_inputs(inputs: &[Input]) -> Self {
+        let sizes: HashMap<_, _> = inputs.iter().map(|input| (input.name(), input.bytes())).collect();
         Self { bar: bar(sizes.values().sum(), OVER_BYTES), sizes }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Input: [`SENTENCES`]. Output: [`CANDIDATES`] = the same columns + `mentions`, offsets in code points from the start of
 //! the sentence. Order is kept; sentences below the limit are cut, which the metrics `input_rows` and `output_rows`
-//! count. The matching itself is [`crate::lexicon`].
+//! count. The matching itself is [`crate::lexicon`]; abbreviations that the document defines hold in all its sentences.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use rexdrug_schemas::{CANDIDATES, SENTENCES, mention_type};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{column, require, string_view};
-use crate::lexicon::{CountPolicy, DrugMention, Lexicon, MatchScratch};
+use crate::lexicon::{CountPolicy, DefinedDrugs, DrugMention, Lexicon, MatchScratch};
 use crate::text_offsets::CodePointIndex;
 use crate::unary_exec::{BatchKernel, UnaryExec};
 
@@ -126,7 +126,9 @@ impl BatchKernel for DrugPrefilter {
 
     fn process(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let sentences = string_view(column(batch, "sentence")?, "sentence")?;
+        let documents = string_view(column(batch, "text")?, "text")?;
         let (mut scratch, mut found) = (MatchScratch::default(), Vec::new());
+        let (mut defined, mut document) = (DefinedDrugs::default(), "");
         let (mut kept, mut mentions) = (Vec::new(), MentionsBuilder::new(&self.lexicon));
         let policy = CountPolicy {
             count_regimen_members: self.options.count_members,
@@ -134,7 +136,14 @@ impl BatchKernel for DrugPrefilter {
         };
         for row in 0..sentences.len() {
             let sentence = sentences.value(row);
+            // The sentences of a document follow each other and share its text.
+            let text = documents.value(row);
+            if !std::ptr::eq(text, document) {
+                document = text;
+                defined.read(&self.lexicon, document, &mut scratch);
+            }
             self.lexicon.find_drugs(sentence, &mut scratch, &mut found);
+            defined.add(sentence, &mut found);
             if self.lexicon.distinct_drugs(sentence, &found, policy) >= self.options.min_drugs {
                 kept.push(row as u32);
                 mentions.push(sentence, &found);

@@ -9,6 +9,7 @@
 //! Each operator is a pure kernel over one batch inside a shared shell that streams, counts and cancels.
 //! Apart from loading models and lexicons, nothing here opens files or sockets, and nothing reads the environment.
 
+pub mod abbreviations;
 pub mod backend;
 pub mod codec;
 mod columns;

@@ -29,6 +29,22 @@ pub enum PipelineError {
         /// What Arrow said.
         reason: String,
     },
+    /// The store of the articles failed.
+    #[error("{uri}: {reason}")]
+    Store {
+        /// Root of the articles, without secrets.
+        uri: String,
+        /// What failed, and what to do.
+        reason: String,
+    },
+    /// A listing of articles that cannot be used.
+    #[error("listing {uri}: {reason}")]
+    Inventory {
+        /// The listing.
+        uri: String,
+        /// Line, what was expected, what was found.
+        reason: String,
+    },
     /// A background task ended abnormally.
     #[error("{task} stopped: {reason}")]
     Task {

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 
 use crate::column::{Column, Table, list_of, struct_of};
-use crate::provenance::source_columns;
+use crate::provenance::{member_columns, source_columns};
 
 /// Type of `documents.sections`: spans of `text`, code points, in document order; the title is the first.
 pub fn section_type() -> DataType {
@@ -13,6 +13,13 @@ pub fn section_type() -> DataType {
         ("start", DataType::Int32, false),
         ("end", DataType::Int32, false),
     ]))
+}
+
+/// Type of `documents.excluded`: counts of what is not in `text`.
+pub fn excluded_type() -> DataType {
+    let kinds =
+        ["references", "tables", "formulas", "supplementary", "marks", "footnotes", "back_matter", "sub_articles"];
+    struct_of(kinds.map(|kind| (kind, DataType::Int32, false)).to_vec())
 }
 
 fn columns() -> Vec<Column> {
@@ -32,7 +39,8 @@ fn columns() -> Vec<Column> {
         Column::required(
             "sections",
             section_type(),
-            "Spans of `text` in code points with their label and NlmCategory; the title is the first, labelled TITLE.",
+            "Spans of `text` in code points with their label and NlmCategory; the title is the first, labelled TITLE. Of \
+             full text the label is the path of headings, `Methods > Patients`, the category what they announce.",
         ),
         Column::optional(
             "language",
@@ -58,9 +66,26 @@ fn columns() -> Vec<Column> {
             DataType::Boolean,
             "True when the record is itself the notice of a retraction.",
         ),
-        Column::optional("licence", DataType::Utf8, "Licence of the text where known (PMC)."),
+        Column::optional(
+            "licence",
+            DataType::Utf8,
+            "Licence of the text where known (PMC): `cc-by-4.0`, `cc0`, `other`.",
+        ),
     ];
     columns.extend(source_columns());
+    columns.extend(member_columns());
+    columns.extend([
+        Column::optional(
+            "is_corrected",
+            DataType::Boolean,
+            "True when a correction of the article is known; null where the source does not say.",
+        ),
+        Column::optional(
+            "excluded",
+            excluded_type(),
+            "What full text was left out of `text`, by kind; null for abstracts.",
+        ),
+    ]);
     columns
 }
 

@@ -57,9 +57,10 @@ pub fn source_sequence(file_name: &str) -> i64 {
     }
 }
 
-/// The year of a source sequence: that of the baseline to which the file belongs; 0 for files of other names.
+/// The year of a source sequence: that of the baseline to which the file belongs; 0 for files of other names. Packages and
+/// packs of articles are numbered by microseconds since the epoch, which no year reaches.
 pub const fn source_year(sequence: i64) -> i64 {
-    sequence / 1_000_000
+    if sequence < 10_000_000_000 { sequence / 1_000_000 } else { 0 }
 }
 
 #[cfg(test)]
@@ -80,6 +81,7 @@ mod tests {
             assert_eq!(source_sequence(name), expected, "{name}");
         }
         assert_eq!(source_year(source_sequence("pubmed26n1335.xml.gz")), 2026);
+        assert_eq!(source_year(1_750_896_000_000_000), 0);
     }
 
     #[test]

@@ -51,9 +51,25 @@ pub(crate) fn source_columns() -> Vec<Column> {
         Column::required(
             "source_seq",
             DataType::Int64,
-            "Order among source files (year and number of the file name); higher is newer.",
+            "Order among source files; higher is newer. PubMed: year and number of the file name; packages and packs of articles: microseconds since the epoch.",
         ),
         Column::required("source_record", DataType::Int64, "Number of the record in its file, from 1."),
+    ]
+}
+
+/// Where in a package or pack a row comes from; null for files that hold their records themselves.
+pub(crate) fn member_columns() -> Vec<Column> {
+    vec![
+        Column::optional(
+            "source_member",
+            DataType::Utf8,
+            "Name of the article inside a package, or of the file or object.",
+        ),
+        Column::optional(
+            "source_etag",
+            DataType::Utf8,
+            "ETag of the object as listed, or hex md5 of a file read in a pack.",
+        ),
     ]
 }
 

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 
 use crate::column::{Column, Table};
-use crate::provenance::timestamp;
+use crate::provenance::{member_columns, timestamp};
 
 /// Where an input was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,7 +28,7 @@ impl QuarantineStage {
 }
 
 fn columns() -> Vec<Column> {
-    vec![
+    let mut columns = vec![
         Column::required("stage", DataType::Utf8, "What was refused: file, record or sentence."),
         Column::required("reason", DataType::Utf8, "Stable reason code, e.g. `truncated_gzip`, `book_article`."),
         Column::required("message", DataType::Utf8, "What was wrong, what was expected, what to do."),
@@ -41,7 +41,9 @@ fn columns() -> Vec<Column> {
         Column::optional("excerpt", DataType::Utf8, "Beginning of the refused input, at most 200 characters."),
         Column::required("run_id", DataType::Utf8, "Run that refused it."),
         Column::required("quarantined_at", timestamp(), "When (UTC)."),
-    ]
+    ];
+    columns.extend(member_columns());
+    columns
 }
 
 /// One row per input that was refused, with the reason.

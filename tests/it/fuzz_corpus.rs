@@ -79,3 +79,15 @@ fn lexicon() {
         }
     }
 }
+
+#[test]
+fn jats() {
+    let reader =
+        rexdrug_jats::ArticleReader::new(rexdrug_jats::ReaderOptions { max_article_bytes: 1 << 16, table_rows: true });
+    for bytes in cases("jats", 1000) {
+        match reader.read(&bytes, "PMC1.xml") {
+            Ok(article) => assert!(article.sections.iter().all(|section| !section.text.contains("  "))),
+            Err(fault) => assert!(fault.offset().is_none_or(|offset| offset <= bytes.len() as u64), "{fault}"),
+        }
+    }
+}

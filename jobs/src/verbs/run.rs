@@ -6,7 +6,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use chrono::Utc;
 use clap::Args;
-use futures::stream;
 use indicatif::{HumanBytes, HumanCount};
 use rexdrug_operators::OperatorResources;
 use rexdrug_operators::extract::LanguageModelCounts;
@@ -14,18 +13,18 @@ use rexdrug_pipeline::run::{RunOptions, RunSummary, run_files};
 use rexdrug_pipeline::session::{Session, SessionOptions};
 use rexdrug_pipeline::source::IngestOptions;
 use rexdrug_pipeline::warehouse::Warehouse;
+use serde::Serialize;
 
 use crate::config::Settings;
-use crate::progress::Progress;
+use crate::inputs::{ArticleReport, InputArgs};
 use crate::spool::Spool;
-use crate::{exit, files, metrics, resources, signals, top};
+use crate::{exit, metrics, resources, signals, top};
 
 /// Which files, and when a run counts as gone wrong.
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// PubMed XML files (plain or gzip), folders, or patterns such as 'baseline/*.xml.gz'; applied in NLM's order
-    #[arg(required = true, value_name = "FILE")]
-    files: Vec<String>,
+    #[command(flatten)]
+    inputs: InputArgs,
     /// Exit 1 when a larger share of the records than this was refused [default: 0.05]
     #[arg(long, value_name = "SHARE")]
     max_quarantine: Option<f64>,
@@ -45,8 +44,12 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
     let (_handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
-    let files = files::expand(&args.files)?;
     let warehouse = resources::warehouse(&settings)?;
+    let spool = Spool::create(&settings)?;
+    // Before the model is loaded, so that a mistyped path does not wait for it.
+    let planning = Session::new(&SessionOptions::with_threads(settings.threads), OperatorResources::default())?;
+    let inputs = args.inputs.plan(&settings, &warehouse, &planning, spool.path()).await?;
+    let articles = inputs.report();
     let started = Utc::now();
     let run_id = uuid::Uuid::new_v4().to_string();
     let (operators, extraction) = match extract {
@@ -57,30 +60,40 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         false => (OperatorResources::default(), None),
     };
     let session = Session::new(&SessionOptions::with_threads(settings.threads), operators)?;
-    let spool = Spool::create(&settings)?;
     let options = RunOptions {
         run_id,
         verb: if extract { "run" } else { "ingest" },
         rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
-        ingest: IngestOptions::default(),
+        ingest: IngestOptions { licences: args.inputs.licences(), ..IngestOptions::default() },
         spool: spool.path().to_owned(),
         prefetch: settings.prefetch,
         extract: extraction,
         stop,
     };
     let verb = options.verb;
-    let progress = metrics::counting(settings.metrics_file.as_deref(), verb, Arc::new(Progress::over(&files)));
-    let summary = run_files(&warehouse, &session, stream::iter(files), options, progress).await?;
+    let progress = metrics::counting(settings.metrics_file.as_deref(), verb, Arc::new(inputs.progress));
+    let summary = run_files(&warehouse, &session, inputs.stream, options, progress).await?;
+    let articles = articles(summary.counts.records_read);
     if settings.json {
-        println!("{}", serde_json::to_string_pretty(&summary)?);
+        println!("{}", serde_json::to_string_pretty(&Outcome { summary: &summary, articles })?);
     } else {
         report(&summary, &warehouse);
+        articles.print();
         if extract && args.top > 0 && !summary.stopped {
             warehouse.register(session.context()).await?;
             top::print(session.context(), args.top).await?;
         }
     }
     Ok(verdict(&summary, args.max_quarantine.unwrap_or(settings.max_quarantine)))
+}
+
+/// The machine-readable result.
+#[derive(Serialize)]
+struct Outcome<'s> {
+    #[serde(flatten)]
+    summary: &'s RunSummary,
+    #[serde(flatten)]
+    articles: ArticleReport,
 }
 
 /// Says in a few lines what happened.

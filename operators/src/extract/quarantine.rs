@@ -142,6 +142,8 @@ pub fn quarantine_batch(rows: &[QuarantinedSentence], at: i64) -> Result<RecordB
                 "quarantined_at",
                 Arc::new(TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| at)).with_timezone("UTC")),
             ),
+            ("source_member", new_null_array(&DataType::Utf8, rows.len())),
+            ("source_etag", new_null_array(&DataType::Utf8, rows.len())),
         ],
     )
 }

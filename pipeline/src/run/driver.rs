@@ -18,7 +18,7 @@ use super::extraction::{Extracted, extract};
 use super::report::{FileCounts, RunEvent, RunObserver, RunSummary};
 use crate::error::PipelineError;
 use crate::session::Session;
-use crate::source::{IngestOptions, IngestedFile, identify_file, quarantine_batch};
+use crate::source::{IngestOptions, IngestedFile, Input, identify_file, quarantine_batch};
 use crate::stop::Stop;
 use crate::warehouse::{CommitPoint, CommitReport, ExtractionCommit, FileCommit, RunDraft, SpoolFile, Warehouse};
 
@@ -73,7 +73,7 @@ enum Parcel {
 pub async fn run_files(
     warehouse: &Warehouse,
     session: &Session,
-    files: impl Stream<Item = PathBuf> + Send + 'static,
+    files: impl Stream<Item = impl Into<Input> + Send> + Send + 'static,
     options: RunOptions,
     observer: Arc<dyn RunObserver>,
 ) -> Result<RunSummary, PipelineError> {
@@ -141,13 +141,14 @@ async fn patience(stop: &Stop) {
 /// another from being polled, which may hold a lock on a table that the commit stage needs.
 async fn ingest_stage(
     warehouse: Warehouse,
-    files: impl Stream<Item = PathBuf>,
+    files: impl Stream<Item = impl Into<Input> + Send> + Send,
     options: Arc<RunOptions>,
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
     let prefetch = options.prefetch;
-    let parcels =
-        files.map(|path| tokio::spawn(ingest_parcel(warehouse.clone(), path, Arc::clone(&options)))).buffered(prefetch);
+    let parcels = files
+        .map(|input| tokio::spawn(ingest_parcel(warehouse.clone(), input.into(), Arc::clone(&options))))
+        .buffered(prefetch);
     let mut parcels = std::pin::pin!(parcels);
     while let Some(parcel) = parcels.next().await {
         let parcel =
@@ -159,17 +160,25 @@ async fn ingest_stage(
     Ok(())
 }
 
-async fn ingest_parcel(warehouse: Warehouse, path: PathBuf, options: Arc<RunOptions>) -> Result<Parcel, PipelineError> {
+async fn ingest_parcel(warehouse: Warehouse, input: Input, options: Arc<RunOptions>) -> Result<Parcel, PipelineError> {
     let started = Utc::now();
-    let identified = blocking({
-        let path = path.clone();
-        move || Ok(identify_file(&path))
-    })
-    .await?;
+    let identified = match &input {
+        Input::Pubmed(path) | Input::Package(path) => {
+            let path = path.clone();
+            blocking(move || Ok(identify_file(&path))).await?
+        }
+        Input::Pack(pack) => IngestedFile::of_pack(pack),
+    };
     if let Some(status) = warehouse.completed(&identified.source).await? {
         return Ok(Parcel::Skipped { file: identified.source.source_file, status });
     }
-    let ingested = blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?;
+    let ingested = match input {
+        Input::Pubmed(path) => blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?,
+        Input::Package(path) => {
+            blocking(move || identified.read_package(&path, &options.spool, &options.ingest)).await?
+        }
+        Input::Pack(pack) => identified.read_pack(&pack, &options.spool, &options.ingest).await?,
+    };
     warehouse.reach(CommitPoint::SourceRead)?;
     Ok(Parcel::Work { ingested: Box::new(ingested), extracted: Extracted::default(), started })
 }
@@ -241,6 +250,7 @@ async fn commit_parcel(
         source_bytes: ingested.source_bytes,
         records_read: ingested.records_read,
         records_quarantined: ingested.records_quarantined,
+        records_unlicensed: ingested.records_unlicensed,
         ..sentence_counts(&extracted)
     };
     let (file, status) = (ingested.source.source_file.clone(), ingested.status);

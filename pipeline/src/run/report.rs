@@ -15,6 +15,8 @@ pub struct FileCounts {
     pub records_read: u64,
     /// Records refused.
     pub records_quarantined: u64,
+    /// Those among them whose licence is not allowed.
+    pub records_unlicensed: u64,
     /// Sentences segmented.
     pub sentences_read: u64,
     /// Sentences with two or more drugs.
@@ -36,6 +38,7 @@ impl FileCounts {
         self.source_bytes += other.source_bytes;
         self.records_read += other.records_read;
         self.records_quarantined += other.records_quarantined;
+        self.records_unlicensed += other.records_unlicensed;
         self.sentences_read += other.sentences_read;
         self.sentences_kept += other.sentences_kept;
         self.sentences_extracted += other.sentences_extracted;
@@ -113,11 +116,13 @@ pub struct RunSummary {
 }
 
 impl RunSummary {
-    /// Share of the records read that were refused, 0 to 1.
+    /// Share of the records read that were refused, 0 to 1; those that the user did not want for their licence are not
+    /// among them.
     pub fn quarantine_share(&self) -> f64 {
-        match self.counts.records_read {
+        let unwanted = self.counts.records_unlicensed;
+        match self.counts.records_read.saturating_sub(unwanted) {
             0 => 0.0,
-            read => self.counts.records_quarantined as f64 / read as f64,
+            read => self.counts.records_quarantined.saturating_sub(unwanted) as f64 / read as f64,
         }
     }
 

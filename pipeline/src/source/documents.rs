@@ -1,4 +1,4 @@
-//! PubMed records to rows of the `documents` table.
+//! Rows of the `documents` table, from PubMed records and from articles.
 
 use std::sync::Arc;
 
@@ -10,9 +10,11 @@ use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
-use rexdrug_schemas::{DOCUMENTS, SourceRef, pmid_doc_id};
-
+use rexdrug_jats::Excluded;
 use rexdrug_pubmed::{AbstractSection, PubmedRecord};
+use rexdrug_schemas::{DOCUMENTS, SourceRef};
+
+use super::row::{DocumentRow, excluded};
 
 /// Label of the title in `documents.sections`.
 const TITLE: &str = "TITLE";
@@ -46,6 +48,8 @@ pub struct DocumentRows {
     retracted: BooleanBuilder,
     notice: BooleanBuilder,
     record: Int64Builder,
+    corrected: BooleanBuilder,
+    excluded: Vec<Option<Excluded>>,
     text: String,
     bytes: usize,
 }
@@ -66,6 +70,9 @@ struct Strings {
     date: StringBuilder,
     journal: StringBuilder,
     publication_type: StringBuilder,
+    licence: StringBuilder,
+    member: StringBuilder,
+    etag: StringBuilder,
 }
 
 impl DocumentRows {
@@ -86,46 +93,51 @@ impl DocumentRows {
 
     /// Adds one record.
     pub fn push(&mut self, record: &PubmedRecord) {
-        // PMIDs fit i64: the reader rejects larger ones.
-        let pmid = i64::try_from(record.pmid).unwrap_or(i64::MAX);
-        self.strings.doc_id.append_value(pmid_doc_id(pmid));
-        self.pmid.append_value(pmid);
-        self.version.append_value(i32::try_from(record.version).unwrap_or(i32::MAX));
-        self.strings.pmcid.append_option(record.pmcid.as_deref());
-        self.strings.doi.append_option(record.doi.as_deref());
-        self.strings.title.append_value(&record.title);
-        self.vernacular.append_value(record.title_is_vernacular);
-        self.push_text(record);
-        self.strings.language.append_option((!record.languages.is_empty()).then(|| record.languages.join(",")));
-        for other in &record.other_abstracts {
-            self.strings.other_language.append_option(other.language.as_deref());
-            self.strings.other_type.append_option(other.abstract_type.as_deref());
-            self.strings.other_text.append_value(&other.text);
-            self.bytes += other.text.len();
+        self.push_row(&DocumentRow::of_record(record));
+    }
+
+    /// Adds one document.
+    pub(crate) fn push_row(&mut self, row: &DocumentRow<'_>) {
+        self.strings.doc_id.append_value(&row.doc_id);
+        self.pmid.append_option(row.pmid);
+        self.version.append_value(row.version);
+        self.strings.pmcid.append_option(row.pmcid);
+        self.strings.doi.append_option(row.doi);
+        self.strings.title.append_value(row.title);
+        self.vernacular.append_value(row.title_is_vernacular);
+        self.push_text(row);
+        self.strings.language.append_option(row.language.as_deref());
+        for (language, kind, text) in &row.other_abstracts {
+            self.strings.other_language.append_option(*language);
+            self.strings.other_type.append_option(*kind);
+            self.strings.other_text.append_value(text);
+            self.bytes += text.len();
         }
-        self.other_abstracts.push(record.other_abstracts.len());
-        self.year.append_option(record.pub_year);
-        self.strings.date.append_option((!record.pub_date_raw.is_empty()).then_some(&record.pub_date_raw));
-        self.strings.journal.append_option((!record.journal.is_empty()).then_some(&record.journal));
-        for kind in &record.publication_types {
+        self.other_abstracts.push(row.other_abstracts.len());
+        self.year.append_option(row.pub_year);
+        self.strings.date.append_option((!row.pub_date_raw.is_empty()).then_some(row.pub_date_raw));
+        self.strings.journal.append_option((!row.journal.is_empty()).then_some(row.journal));
+        for kind in &row.publication_types {
             self.strings.publication_type.append_value(kind);
         }
-        self.publication_types.push(record.publication_types.len());
-        self.retracted.append_value(record.is_retracted);
-        self.notice.append_value(record.is_retraction_notice);
-        self.record.append_value(i64::try_from(record.record).unwrap_or(i64::MAX));
+        self.publication_types.push(row.publication_types.len());
+        self.retracted.append_value(row.is_retracted);
+        self.notice.append_value(row.is_retraction_notice);
+        self.strings.licence.append_option(row.licence.as_deref());
+        self.record.append_value(row.record);
+        self.strings.member.append_option(row.member);
+        self.strings.etag.append_option(row.etag);
+        self.corrected.append_option(row.is_corrected);
+        self.excluded.push(row.excluded);
     }
 
     /// Title and sections joined by line feeds, with their spans in code points.
-    fn push_text(&mut self, record: &PubmedRecord) {
-        let title = (Some(TITLE), None, record.title.as_str());
-        let sections = record
-            .sections
-            .iter()
-            .map(|section| (section.label.as_deref(), section.nlm_category.as_deref(), section.text.as_str()));
+    fn push_text(&mut self, row: &DocumentRow<'_>) {
+        let title = (Some(TITLE), None, row.title);
         self.text.clear();
         let (mut position, mut count) = (0i32, 0);
-        for (label, category, text) in std::iter::once(title).chain(sections).filter(|(.., text)| !text.is_empty()) {
+        let sections = std::iter::once(&title).chain(&row.sections);
+        for (label, category, text) in sections.filter(|(.., text)| !text.is_empty()) {
             if count > 0 {
                 self.text.push('\n');
                 position += 1;
@@ -134,8 +146,8 @@ impl DocumentRows {
             self.section_start.append_value(position);
             position += i32::try_from(text.chars().count()).unwrap_or(i32::MAX);
             self.section_end.append_value(position);
-            self.strings.section_label.append_option(label);
-            self.strings.section_category.append_option(category);
+            self.strings.section_label.append_option(*label);
+            self.strings.section_category.append_option(*category);
             count += 1;
         }
         self.sections.push(count);
@@ -198,6 +210,11 @@ impl DocumentRows {
             }
             "is_retracted" => Arc::new(self.retracted.finish()),
             "is_retraction_notice" => Arc::new(self.notice.finish()),
+            "licence" => Arc::new(self.strings.licence.finish()),
+            "source_member" => Arc::new(self.strings.member.finish()),
+            "source_etag" => Arc::new(self.strings.etag.finish()),
+            "is_corrected" => Arc::new(self.corrected.finish()),
+            "excluded" => excluded(field, &self.excluded)?,
             "source_file" => constant(&source.source_file),
             "source_md5" => constant(&source.source_md5),
             "source_seq" => Arc::new(arrow::array::Int64Array::from_value(source.source_seq, rows)),

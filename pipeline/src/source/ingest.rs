@@ -6,9 +6,12 @@ use std::time::Instant;
 use rexdrug_schemas::{DOCUMENTS, QuarantineStage, RunStatus, SourceRef, pmid_doc_id, source_sequence};
 
 use super::documents::DocumentRows;
+use super::input::package_sequence;
+use super::licences::LicenceFilter;
 use super::quarantine::QuarantineRow;
 use crate::error::PipelineError;
 use crate::warehouse::{SpoolCompression, SpoolFile, SpoolWriter};
+use rexdrug_jats::is_archive;
 use rexdrug_pubmed::{self as pubmed, FileFault, PubmedEvent, RejectReason, RejectedRecord, SidecarCheck};
 
 /// How files are read.
@@ -18,11 +21,13 @@ pub struct IngestOptions {
     pub batch_rows: usize,
     /// Bytes of text after which a batch is closed early.
     pub batch_bytes: usize,
+    /// Licences of the articles that are read; none allows all. Citations carry no licence and are always read.
+    pub licences: Option<LicenceFilter>,
 }
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { batch_rows: 4096, batch_bytes: 16 << 20 }
+        Self { batch_rows: 4096, batch_bytes: 16 << 20, licences: None }
     }
 }
 
@@ -45,34 +50,43 @@ pub struct IngestedFile {
     pub documents_read: u64,
     /// Refused records.
     pub records_quarantined: u64,
+    /// Those among them whose licence is not allowed.
+    pub records_unlicensed: u64,
     /// Read to its end, to a fault, or not at all.
     pub status: RunStatus,
     /// Wall seconds.
     pub seconds: f64,
 }
 
-/// Computes the digest of `path` and compares it with its sidecar; blocks. A file that fails is marked as failed.
+/// Computes the digest of `path`, PubMed XML or a package, and compares it with its sidecar; blocks. A file that fails is marked as failed.
 pub fn identify_file(path: &Path) -> IngestedFile {
     let started = Instant::now();
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let mut file = IngestedFile {
-        source: SourceRef { source_seq: source_sequence(&name), source_file: name, source_md5: String::new() },
-        source_bytes: std::fs::metadata(path).map(|facts| facts.len()).unwrap_or(0),
-        documents: None,
-        deletions: Vec::new(),
-        quarantine: Vec::new(),
-        records_read: 0,
-        documents_read: 0,
-        records_quarantined: 0,
-        status: RunStatus::Done,
-        seconds: 0.0,
-    };
+    let source_seq = if is_archive(&name) { package_sequence(&name) } else { source_sequence(&name) };
+    let source = SourceRef { source_seq, source_file: name, source_md5: String::new() };
+    let mut file = IngestedFile::unread(source, std::fs::metadata(path).map(|facts| facts.len()).unwrap_or(0));
     file.check_digest(path);
     file.seconds = started.elapsed().as_secs_f64();
     file
 }
 
 impl IngestedFile {
+    pub(crate) fn unread(source: SourceRef, source_bytes: u64) -> Self {
+        Self {
+            source,
+            source_bytes,
+            documents: None,
+            deletions: Vec::new(),
+            quarantine: Vec::new(),
+            records_read: 0,
+            documents_read: 0,
+            records_quarantined: 0,
+            records_unlicensed: 0,
+            status: RunStatus::Done,
+            seconds: 0.0,
+        }
+    }
+
     fn check_digest(&mut self, path: &Path) {
         let (md5, refusal) = match pubmed::check_sidecar(path) {
             Ok(SidecarCheck::Verified { md5 } | SidecarCheck::Absent { md5 }) => (md5, None),
@@ -95,6 +109,8 @@ impl IngestedFile {
             record: None,
             byte_offset: None,
             excerpt: None,
+            member: None,
+            etag: None,
         });
     }
 
@@ -160,6 +176,8 @@ impl IngestedFile {
             record: i64::try_from(record.record).ok(),
             byte_offset: i64::try_from(record.offset).ok(),
             excerpt: Some(record.excerpt.clone()),
+            member: None,
+            etag: None,
         });
     }
 
@@ -173,6 +191,8 @@ impl IngestedFile {
             record: i64::try_from(fault.record).ok(),
             byte_offset: i64::try_from(fault.offset).ok(),
             excerpt: None,
+            member: None,
+            etag: None,
         });
     }
 }

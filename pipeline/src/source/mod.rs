@@ -1,9 +1,25 @@
 //! Sources: files in, plain records out, then rows of the `documents` table.
 
+mod articles;
 mod documents;
 mod ingest;
+mod input;
+mod inventory;
+mod layout;
+mod licences;
+mod local;
+mod objects;
 mod quarantine;
+mod row;
 
+pub(crate) use articles::UNLICENSED;
 pub use documents::{DocumentRows, text_document};
 pub use ingest::{IngestOptions, IngestedFile, identify_file};
+pub use input::decompressed;
+pub use input::{Input, Origin, Pack, PackMember};
+pub use inventory::{Inventory, InventoryCounts};
+pub use layout::Layout;
+pub use licences::LicenceFilter;
+pub use local::{LocalFiles, LocalPlan};
+pub use objects::{ObjectReader, Requests};
 pub use quarantine::{QuarantineRow, quarantine_batch};

@@ -24,6 +24,10 @@ pub struct QuarantineRow {
     pub byte_offset: Option<i64>,
     /// Beginning of the input, at most 200 characters.
     pub excerpt: Option<String>,
+    /// Article inside a package or pack.
+    pub member: Option<String>,
+    /// Its ETag or md5.
+    pub etag: Option<String>,
 }
 
 /// `rows` of one source file as a batch of [`QUARANTINE`]; `at` is microseconds since the epoch.
@@ -55,6 +59,8 @@ pub fn quarantine_batch(
         strings(&|row| row.excerpt.clone()),
         strings(&|_| Some(run_id.to_owned())),
         Arc::new(TimestampMicrosecondArray::from_value(at, rows.len()).with_timezone("UTC")),
+        strings(&|row| row.member.clone()),
+        strings(&|row| row.etag.clone()),
     ];
     RecordBatch::try_new(QUARANTINE.schema(), columns)
 }

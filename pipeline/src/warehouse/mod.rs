@@ -11,6 +11,7 @@ mod commit_documents;
 mod commit_extraction;
 mod compact;
 mod error;
+mod evolve;
 mod hook;
 mod incoming;
 mod keys;
@@ -18,6 +19,7 @@ mod lease;
 mod ledger;
 mod location;
 mod lookup;
+mod members;
 mod register;
 mod resolve;
 mod run_row;
@@ -28,6 +30,7 @@ mod table;
 mod txnlog;
 mod upload;
 mod verify;
+mod views;
 
 #[cfg(test)]
 mod tests;
@@ -45,10 +48,12 @@ pub use hook::{CommitHook, CommitPoint};
 pub use lease::{Acquired, Lease, LeaseHolder};
 pub use ledger::ExtractionKey;
 pub use location::{Location, redact};
+pub use members::KnownMembers;
 pub use register::KnownSource;
 pub use run_row::{CommitCounts, RunDraft};
 pub use spool::{SpoolCompression, SpoolFile, SpoolWriter};
 pub use verify::{Finding, Severity, VerifyOptions, verify};
+pub use views::views_markdown;
 
 use table::TableHandle;
 

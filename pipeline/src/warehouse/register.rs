@@ -21,8 +21,8 @@ pub struct KnownSource {
 }
 
 impl Warehouse {
-    /// Registers `documents`, `quarantine`, `combinations` and `runs`, each at its newest version; a table that does
-    /// not exist yet is an empty one with the right columns.
+    /// Registers `documents`, `quarantine`, `combinations` and `runs`, each at its newest version, and the views over
+    /// them; a table that does not exist yet is an empty one with the right columns.
     ///
     /// # Errors
     /// [`WarehouseError::Delta`] when a log cannot be read, [`WarehouseError::Columns`] when a name is taken.
@@ -32,7 +32,7 @@ impl Warehouse {
             ctx.register_table(handle.table.name, provider)
                 .map_err(|error| WarehouseError::columns(handle.table.name, error))?;
         }
-        Ok(())
+        super::views::register(ctx).await.map_err(|error| WarehouseError::columns("views", error))
     }
 
     /// The live documents that a source file owns, with the columns of `documents`.

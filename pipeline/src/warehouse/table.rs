@@ -17,6 +17,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use super::error::{Result, WarehouseError};
+use super::evolve::add_missing_columns;
 use super::hook::{CommitHook, CommitPoint, reach};
 use super::keys::{KeyRange, KeySet};
 use super::ledger::Ledger;
@@ -108,13 +109,28 @@ impl TableHandle {
     /// The newest version; the table is created first where needed.
     pub(crate) async fn current_or_create(&self) -> Result<Loaded> {
         if let Some(loaded) = self.current().await? {
-            return Ok(loaded);
+            return self.evolved(loaded).await;
         }
         let created = self.create().await;
         match (self.current().await?, created) {
             (Some(loaded), _) => Ok(loaded),
             (None, Err(error)) => Err(error),
             (None, Ok(())) => Err(self.failed("create it", "it is not there after its creation")),
+        }
+    }
+
+    /// The table with all columns of this version.
+    async fn evolved(&self, loaded: Loaded) -> Result<Loaded> {
+        match add_missing_columns(self.table, &loaded.delta).await {
+            Ok(false) => Ok(loaded),
+            outcome => {
+                let Some(newest) = self.current().await? else { return Ok(loaded) };
+                // Another writer may have added them first: only columns that are still missing are a failure.
+                match outcome {
+                    Err(error) if newest.version == loaded.version => Err(error),
+                    _ => Ok(newest),
+                }
+            }
         }
     }
 

@@ -96,7 +96,7 @@ impl Model {
             .map(|((gold, answer), lexicon)| match (answer, lexicon) {
                 (Some(Ok(extraction)), _) => self.committed(gold, extraction),
                 (Some(Err(error)), _) | (None, Some(Err(error))) => Prediction::refused(error.message),
-                // Cut by the prefilter: too few drugs were found, and no model sees it.
+                // Cut by the prefilter: no model sees it, and at most one drug was found.
                 (None, Some(Ok(item))) => Prediction::from_spans(gold, spans(&item.mentions), Vec::new()),
                 (None, None) => Prediction::refused("the sentence was lost before the model"),
             })

@@ -1,0 +1,220 @@
+//! What `run` and `ingest` read: local files, or a listing of articles in an object store.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use futures::{Stream, stream};
+use indicatif::HumanCount;
+use rexdrug_pipeline::session::Session;
+use rexdrug_pipeline::source::{
+    Input, Inventory, InventoryCounts, Layout, LicenceFilter, LocalFiles, ObjectReader, Requests,
+};
+use rexdrug_pipeline::warehouse::{KnownMembers, Warehouse};
+use serde::Serialize;
+
+use crate::config::Settings;
+use crate::files;
+use crate::progress::Progress;
+
+/// The word that stands for the articles of a listing.
+const PMC: &str = "pmc";
+
+/// Which files or articles.
+#[derive(Debug, Args)]
+pub struct InputArgs {
+    /// PubMed XML (plain or gzip), PMC articles (.nxml, .xml), packages (.tar.gz), folders, patterns such as
+    /// 'baseline/*.xml.gz'; `pmc` with --inventory
+    #[arg(required_unless_present = "inventory", value_name = "FILE")]
+    files: Vec<String>,
+    /// CSV listing of articles in an object store: a file or s3://bucket/key, plain or gzip
+    #[arg(long, value_name = "URI")]
+    inventory: Option<String>,
+    /// Where the listed articles are [default: s3://pmc-oa-opendata, or `root` under [pmc] in the config file]
+    #[arg(long, value_name = "URI", requires = "inventory")]
+    articles: Option<String>,
+    /// Read only articles under these licences: cc0, cc-by, cc-by-sa, cc-by-nc, ..., other, unknown [default: all]
+    #[arg(long, value_name = "LIST")]
+    licence: Option<LicenceFilter>,
+    /// Articles that are files or objects of their own are committed so many together
+    #[arg(long, default_value_t = 1000, value_name = "N")]
+    pack: usize,
+    /// Requests under way at once to the store of the articles
+    #[arg(long, default_value_t = 32, value_name = "N", requires = "inventory")]
+    requests: usize,
+}
+
+/// What there is to read.
+pub struct Inputs {
+    /// Source files in their order of application.
+    pub stream: Pin<Box<dyn Stream<Item = Input> + Send>>,
+    /// Shows how far they are read.
+    pub progress: Progress,
+    known: u64,
+    listing: Option<InventoryCounts>,
+    objects: Option<ObjectReader>,
+}
+
+/// What planning and the store say at the end.
+#[derive(Debug, Serialize)]
+pub struct ArticleReport {
+    /// Articles that the warehouse had already.
+    pub articles_known: u64,
+    /// What became of the lines of the listing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listing: Option<InventoryCounts>,
+    /// Requests to the store of the articles.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_requests: Option<RequestReport>,
+}
+
+/// Requests to the store of the articles.
+#[derive(Debug, Serialize)]
+pub struct RequestReport {
+    /// All of them, the listing among them.
+    pub requests: u64,
+    /// Those that repeated a failed one.
+    pub repeated: u64,
+    /// Bytes of articles read.
+    pub bytes: u64,
+    /// Requests per 1,000 articles read.
+    pub per_thousand_articles: f64,
+}
+
+impl InputArgs {
+    /// The licences asked for.
+    pub fn licences(&self) -> Option<LicenceFilter> {
+        self.licence.clone()
+    }
+
+    /// Finds out what there is to read that the warehouse does not have.
+    ///
+    /// # Errors
+    /// When a file, listing, store or the warehouse cannot be read.
+    pub async fn plan(
+        &self,
+        settings: &Settings,
+        warehouse: &Warehouse,
+        session: &Session,
+        spool: &Path,
+    ) -> Result<Inputs> {
+        match &self.inventory {
+            Some(listing) => {
+                if !matches!(self.files.as_slice(), [] | [_]) || self.files.iter().any(|file| file != PMC) {
+                    bail!("--inventory reads a listing of articles: expected `{PMC}` or no file, got {:?}", self.files);
+                }
+                self.plan_listing(listing, &settings.pmc, warehouse, session, spool).await
+            }
+            None => self.plan_files(warehouse, session).await,
+        }
+    }
+
+    async fn plan_files(&self, warehouse: &Warehouse, session: &Session) -> Result<Inputs> {
+        let paths = files::expand(&self.files)?;
+        let sorted = tokio::task::spawn_blocking(move || LocalFiles::sort(paths)).await?;
+        let known = match sorted.has_articles() {
+            true => warehouse.known_members(session.context()).await?,
+            false => KnownMembers::default(),
+        };
+        let size = self.pack;
+        let plan = tokio::task::spawn_blocking(move || sorted.plan(&known, size)).await?;
+        Ok(Inputs {
+            progress: Progress::over_inputs(&plan.inputs),
+            stream: Box::pin(stream::iter(plan.inputs)),
+            known: plan.known,
+            listing: None,
+            objects: None,
+        })
+    }
+
+    async fn plan_listing(
+        &self,
+        listing: &str,
+        layout: &Layout,
+        warehouse: &Warehouse,
+        session: &Session,
+        spool: &Path,
+    ) -> Result<Inputs> {
+        let limit = 64 << 20;
+        let root = self.articles.as_deref().unwrap_or(&layout.root);
+        let objects = ObjectReader::open(root, self.requests, limit)?;
+        let path = match listing.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
+            Some((bucket, key)) => {
+                let path = spool.join("listing.csv");
+                ObjectReader::open(&format!("s3://{bucket}"), 1, limit)?.download(key, &path).await?;
+                path
+            }
+            None => PathBuf::from(listing.strip_prefix("file://").unwrap_or(listing)),
+        };
+        let (layout, licences, name) = (layout.clone(), self.licence.clone(), listing.to_owned());
+        let mut inventory = tokio::task::spawn_blocking(move || -> Result<Inventory> {
+            let file = File::open(&path).with_context(|| format!("cannot read the listing {name}"))?;
+            let reader = rexdrug_pipeline::source::decompressed(file)
+                .with_context(|| format!("cannot read the listing {name}"))?;
+            Ok(Inventory::read(reader, &name, layout, licences.as_ref())?)
+        })
+        .await??;
+        let known = warehouse.known_members(session.context()).await?;
+        inventory.without(&known);
+        let counts = inventory.counts();
+        let packs = usize::try_from(counts.articles)?.div_ceil(self.pack.max(1));
+        Ok(Inputs {
+            progress: Progress::over_sources(packs),
+            stream: Box::pin(stream::iter(inventory.packs(self.pack, objects.clone(), known))),
+            known: counts.known,
+            listing: Some(counts),
+            objects: Some(objects),
+        })
+    }
+}
+
+impl Inputs {
+    /// The part that can be reported once the stream is gone.
+    pub fn report(&self) -> impl Fn(u64) -> ArticleReport + use<> {
+        let (articles_known, listing, objects) = (self.known, self.listing, self.objects.clone());
+        move |articles| ArticleReport {
+            articles_known,
+            listing,
+            object_requests: objects.as_ref().map(|objects| RequestReport::new(objects.requests(), articles)),
+        }
+    }
+}
+
+impl RequestReport {
+    fn new(requests: &Requests, articles: u64) -> Self {
+        Self {
+            requests: requests.gets(),
+            repeated: requests.repeated(),
+            bytes: requests.bytes(),
+            per_thousand_articles: requests.gets() as f64 * 1000.0 / articles.max(1) as f64,
+        }
+    }
+}
+
+impl ArticleReport {
+    /// Says it in a line each.
+    pub fn print(&self) {
+        if let Some(listing) = self.listing {
+            println!(
+                "listing: {} lines, {} older versions, {} not allowed by licence, {} already there, {} to read",
+                HumanCount(listing.lines),
+                HumanCount(listing.superseded),
+                HumanCount(listing.unlicensed),
+                HumanCount(listing.known),
+                HumanCount(listing.articles),
+            );
+        } else if self.articles_known > 0 {
+            println!("{} articles already there", HumanCount(self.articles_known));
+        }
+        if let Some(requests) = &self.object_requests {
+            println!(
+                "object store: {} requests ({} repeated), {:.0} per 1,000 articles",
+                HumanCount(requests.requests),
+                HumanCount(requests.repeated),
+                requests.per_thousand_articles,
+            );
+        }
+    }
+}

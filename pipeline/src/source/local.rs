@@ -1,0 +1,161 @@
+//! Local files: which are PubMed, which packages, which articles, and the articles in packs.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use rexdrug_jats::{is_archive, is_article};
+use rexdrug_pubmed::{PubmedInput, md5_of};
+
+use super::input::{Input, Origin, Pack, PackMember, file_name, package_sequence};
+use crate::warehouse::KnownMembers;
+
+/// Bytes of a file that are looked at to tell what it is.
+const HEAD_BYTES: u64 = 64 * 1024;
+
+/// Bytes of articles in one pack.
+const PACK_BYTES: u64 = 256 << 20;
+
+/// Local files by what they are.
+#[derive(Debug, Default)]
+pub struct LocalFiles {
+    inputs: Vec<Input>,
+    articles: Vec<(PathBuf, String)>,
+}
+
+/// What there is to read.
+#[derive(Debug, Default)]
+pub struct LocalPlan {
+    /// Source files in their order of application: PubMed as given, packages by day, packs.
+    pub inputs: Vec<Input>,
+    /// Articles that the warehouse has with the same content.
+    pub known: u64,
+}
+
+impl LocalFiles {
+    /// Sorts `paths`, which are in the order in which PubMed files are applied; blocks.
+    pub fn sort(paths: Vec<PathBuf>) -> Self {
+        let (mut files, mut packages) = (Self::default(), Vec::new());
+        for path in paths {
+            let name = file_name(&path);
+            if is_archive(&name) {
+                packages.push((package_sequence(&name), path));
+            } else if is_loose_article(&path, &name) {
+                files.articles.push((path, name));
+            } else {
+                files.inputs.push(Input::Pubmed(path));
+            }
+        }
+        packages.sort();
+        files.inputs.extend(packages.into_iter().map(|(_, path)| Input::Package(path)));
+        files
+    }
+
+    /// Whether articles are among them that are files of their own.
+    pub fn has_articles(&self) -> bool {
+        !self.articles.is_empty()
+    }
+
+    /// Packs the articles that are not known, at most `size` together; blocks. An article that cannot be read is left to
+    /// its pack, which says so in `quarantine`.
+    pub fn plan(self, known: &KnownMembers, size: usize) -> LocalPlan {
+        let mut articles: Vec<Loose> = self.articles.into_iter().map(|(path, name)| Loose::new(path, name)).collect();
+        let before = articles.len();
+        articles.retain(|article| !known.contains(&article.member.name, &article.member.etag));
+        let mut plan = LocalPlan { inputs: self.inputs, known: (before - articles.len()) as u64 };
+        articles.sort_by(|left, right| {
+            (&left.member.name, &left.member.path).cmp(&(&right.member.name, &right.member.path))
+        });
+        let mut floor = None;
+        let mut rest = articles.as_slice();
+        while !rest.is_empty() {
+            let mut bytes = 0;
+            let fits = |article: &&Loose| {
+                bytes += article.bytes;
+                bytes <= PACK_BYTES
+            };
+            let count = rest.iter().take(size.max(1)).take_while(fits).count().max(1);
+            let (these, after) = rest.split_at(count);
+            let newest = these.iter().map(|article| article.modified).max().unwrap_or_default();
+            let bytes = these.iter().map(|article| article.bytes).sum();
+            let members = these.iter().map(|article| article.member.clone()).collect();
+            let pack = Pack::new(members, newest, bytes, Origin::Files);
+            plan.inputs.push(Input::Pack(known.ordered(pack, &mut floor)));
+            rest = after;
+        }
+        plan
+    }
+}
+
+/// An article that is a file of its own.
+struct Loose {
+    member: PackMember,
+    bytes: u64,
+    modified: i64,
+}
+
+impl Loose {
+    fn new(path: PathBuf, name: String) -> Self {
+        let facts = std::fs::metadata(&path).ok();
+        let modified = facts.as_ref().and_then(|facts| facts.modified().ok());
+        let micros =
+            modified.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok()).map_or(0, |age| age.as_micros());
+        Self {
+            bytes: facts.map_or(0, |facts| facts.len()),
+            modified: i64::try_from(micros).unwrap_or_default(),
+            member: PackMember { name, etag: md5_of(&path).unwrap_or_default(), path: Some(path) },
+        }
+    }
+}
+
+/// By its name where that says it, else by its beginning; what cannot be read is left to the PubMed reader's message.
+fn is_loose_article(path: &Path, name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    if lower.ends_with(".nxml") || lower.ends_with(".nxml.gz") {
+        return true;
+    }
+    let mut head = Vec::new();
+    let read =
+        File::open(path).and_then(PubmedInput::detect).map(|input| input.take(HEAD_BYTES).read_to_end(&mut head));
+    read.is_ok() && is_article(&head)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn files_are_told_apart_by_their_beginning_and_articles_are_packed() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let mut paths = vec![
+            write("pubmed26n0001.xml", "<?xml version=\"1.0\"?>\n<PubmedArticleSet/>"),
+            write("b.tar.gz", ""),
+            write("a.2026-01-01.tar.gz", ""),
+        ];
+        paths.extend((0..5).map(|number| write(&format!("PMC{number}.xml"), &format!("<!-- {number} --><article/>"))));
+        paths.push(write("odd.nxml", "no XML"));
+        let plan = LocalFiles::sort(paths.clone()).plan(&KnownMembers::default(), 4);
+        let names: Vec<String> = plan.inputs.iter().map(Input::name).collect();
+        assert_eq!(&names[..3], ["pubmed26n0001.xml", "b.tar.gz", "a.2026-01-01.tar.gz"]);
+        let sizes: Vec<usize> = plan
+            .inputs
+            .iter()
+            .filter_map(|input| if let Input::Pack(pack) = input { Some(pack.members.len()) } else { None })
+            .collect();
+        assert_eq!(sizes, [4, 2]);
+        let mut known = KnownMembers::default();
+        let Input::Pack(first) = &plan.inputs[3] else { panic!() };
+        first.members.iter().for_each(|member| known.insert(&member.name, &member.etag));
+        let rest = LocalFiles::sort(paths).plan(&known, 4);
+        assert_eq!((rest.known, rest.inputs.len()), (4, 4));
+        assert_eq!(rest.inputs[3].name(), plan.inputs[4].name());
+    }
+}
