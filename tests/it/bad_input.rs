@@ -230,7 +230,7 @@ fn damaged_files_are_processed_or_refused_with_a_reason() {
         }
         std::fs::remove_file(&path).unwrap();
     }
-    println!(
+    eprintln!(
         "damaged files: {} read: {whole} whole, {partial} in part, {failed} refused; no panic, no hang",
         files.len()
     );

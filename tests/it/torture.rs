@@ -203,7 +203,7 @@ fn killed_at_random_moments_again_and_again() {
         }
         case.ends_well(warehouse.path(), &format!("seed {seed}, warehouse {warehouses}, {killed} kills"));
     }
-    println!(
+    eprintln!(
         "SIGKILL: {killed} kills of run and compact over {warehouses} warehouses, seed {seed}, {:.0} s: same rows each time",
         started.elapsed().as_secs_f64()
     );
@@ -222,7 +222,7 @@ fn sigterm_ends_a_run_within_half_a_minute_and_the_next_goes_on() {
         let output = child.wait_with_output().unwrap();
         let log = String::from_utf8_lossy(&output.stderr);
         assert!(asked.elapsed() < Duration::from_secs(30));
-        println!("SIG{name}: exit {:?} after {:.2} s", output.status.code(), asked.elapsed().as_secs_f64());
+        eprintln!("SIG{name}: exit {:?} after {:.2} s", output.status.code(), asked.elapsed().as_secs_f64());
         // Done already, or stopped and said so.
         match output.status.code() {
             Some(0) => {}

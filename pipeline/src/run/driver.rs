@@ -73,7 +73,7 @@ enum Parcel {
 pub async fn run_files(
     warehouse: &Warehouse,
     session: &Session,
-    files: impl Stream<Item = impl Into<Input> + Send> + Send + 'static,
+    files: impl Stream<Item = impl Into<Input> + Send + 'static> + Send + 'static,
     options: RunOptions,
     observer: Arc<dyn RunObserver>,
 ) -> Result<RunSummary, PipelineError> {
@@ -141,7 +141,7 @@ async fn patience(stop: &Stop) {
 /// another from being polled, which may hold a lock on a table that the commit stage needs.
 async fn ingest_stage(
     warehouse: Warehouse,
-    files: impl Stream<Item = impl Into<Input> + Send> + Send,
+    files: impl Stream<Item = impl Into<Input> + Send + 'static> + Send,
     options: Arc<RunOptions>,
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
@@ -271,7 +271,7 @@ async fn commit_parcel(
     finish(&report, &mut counts, summary);
     observer.observe(&match report.already_done {
         true => RunEvent::Skipped { file, status },
-        false => RunEvent::Committed { file, status, counts, seconds },
+        false => RunEvent::Committed { file, status, counts: Box::new(counts), seconds },
     });
     Ok(())
 }
@@ -324,7 +324,7 @@ pub async fn extract_again(
         let report = warehouse.replace_combinations(&job).await?;
         remove(&job.combinations);
         finish(&report, &mut counts, &mut summary);
-        observer.observe(&RunEvent::Committed { file, status, counts, seconds });
+        observer.observe(&RunEvent::Committed { file, status, counts: Box::new(counts), seconds });
     }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)

@@ -80,7 +80,7 @@ pub enum RunEvent {
         /// How reading ended.
         status: RunStatus,
         /// Its counts.
-        counts: FileCounts,
+        counts: Box<FileCounts>,
         /// Wall seconds of its stages, added up; stages of different files overlap.
         seconds: f64,
     },

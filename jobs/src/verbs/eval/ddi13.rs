@@ -59,7 +59,7 @@ pub async fn run(args: &BenchmarkArgs, settings: &Settings) -> Result<ExitCode> 
         println!("{}", serde_json::to_string_pretty(&found)?);
     } else {
         println!("judged: {}\n", source.join(", "));
-        print!("{}", text::ddi13(&found));
+        println!("{}", text::ddi13(&found).trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

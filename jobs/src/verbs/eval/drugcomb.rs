@@ -62,7 +62,7 @@ pub async fn run(args: &BenchmarkArgs, settings: &Settings) -> Result<ExitCode> 
             .filter(|(_, summary)| !summary.is_null())
             .map(|((title, _), summary)| text::drugcomb(title, summary))
             .collect();
-        print!("{}", shown.join("\n"));
+        println!("{}", shown.join("\n").trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

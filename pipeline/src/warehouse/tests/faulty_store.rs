@@ -14,7 +14,7 @@ use deltalake::logstore::{
 };
 use deltalake::{DeltaResult, DeltaTableError};
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt};
+use futures::{FutureExt, StreamExt, TryStreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -55,8 +55,11 @@ struct Plan {
     made: HashMap<Fault, u32>,
 }
 
-/// Folder and plan of each host name of a `faulty://` URL.
-static STORES: LazyLock<Mutex<HashMap<String, (PathBuf, Arc<Mutex<Plan>>)>>> = LazyLock::new(Mutex::default);
+/// A folder and the faults of the store over it.
+type Store = (PathBuf, Arc<Mutex<Plan>>);
+
+/// The store of each host name of a `faulty://` URL.
+static STORES: LazyLock<Mutex<HashMap<String, Store>>> = LazyLock::new(Mutex::default);
 
 #[derive(Debug)]
 struct FaultyStore {
@@ -165,11 +168,20 @@ impl ObjectStore for FaultyStore {
         }
     }
 
+    /// In the order of the names, as object stores list and Delta readers expect; a local folder has no order.
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        match self.draw(&[Fault::Server, Fault::Timeout], false) {
-            Some(fault) => self.inner.list(prefix).take(1).chain(futures::stream::iter([Err(error(fault))])).boxed(),
-            None => self.inner.list(prefix),
-        }
+        let fault = self.draw(&[Fault::Server, Fault::Timeout], false);
+        let listed = self.inner.list(prefix).collect::<Vec<StoreResult<ObjectMeta>>>();
+        let sorted = async move {
+            let mut listed = listed.await;
+            listed.sort_by_key(|one| one.as_ref().ok().map(|meta| meta.location.clone()));
+            if let Some(fault) = fault {
+                listed.truncate(1);
+                listed.push(Err(error(fault)));
+            }
+            futures::stream::iter(listed)
+        };
+        sorted.flatten_stream().boxed()
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
@@ -271,7 +283,7 @@ async fn five_percent_of_all_requests_fail_and_the_rows_are_the_same() {
         }
         ends_like_a_good_one(folder.path(), &files).await;
     }
-    println!("store faults: {} seeds, {made:?}, {failures} commits started again", seeds());
+    eprintln!("store faults: {} seeds, {made:?}, {failures} commits started again", seeds());
     assert!(made.len() == 5 && failures > 0, "every kind of fault happened: {made:?}, {failures} failures");
 }
 
