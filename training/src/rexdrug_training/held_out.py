@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--encoder")
     args.add_argument("--folder", type=Path, required=True, help="output of the crossval step")
     args.add_argument("--facts", type=Path, required=True)
-    args.add_argument("--form", choices=FORMS, default="dynamic")
+    args.add_argument("--form", choices=FORMS, default="half")
     args = args.parse_args(argv)
     torch.set_num_threads(1)
     facts = json.loads(args.facts.read_text(encoding="utf-8"))

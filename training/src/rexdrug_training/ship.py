@@ -20,7 +20,7 @@ from .package import training_data, write
 from .runtime import OnnxModel, sentences_per_second, softmax
 from .score import Relation, four
 
-FORMS = ("fp32", "weight_only", "static", "dynamic")
+FORMS = ("fp32", "half", "weight_only", "static", "dynamic")
 
 
 def build(form: str, folder: Path, sentences, tokenizer) -> Path:
@@ -72,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--encoder")
     args.add_argument("--out", type=Path, required=True)
     args.add_argument("--name", default="rexdrug-mini")
-    args.add_argument("--form", choices=FORMS, default="dynamic")
+    args.add_argument("--form", choices=FORMS, default="half")
     args.add_argument("--facts", type=Path, help="JSON with decode, temperature, recipe, scores, items")
     args.add_argument("--compare", action="store_true", help="measure all forms, write nothing")
     args = args.parse_args(argv)
