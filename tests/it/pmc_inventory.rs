@@ -116,11 +116,12 @@ fn a_listing_is_read_once_in_packs_and_taken_up_where_it_was_left() {
     );
     assert_eq!(sql(&warehouse, "SELECT reason FROM quarantine")[0]["reason"], "missing_object");
 
-    // Again: only what was not there is asked for. A changed ETag: that article, too.
+    // Again: only what was not there is asked for, unless a pack of its own was made of it. A changed ETag: that article, too.
     let again = bucket.ingest(&listing, &warehouse, &[]);
+    let missing = u64::from((articles + 1) % 500 != 1);
     assert_eq!(
         (&again["object_requests"]["requests"], &again["listing"]["known"]),
-        (&1.into(), &articles.into()),
+        (&missing.into(), &articles.into()),
         "{again}"
     );
     let changed = bucket.listing.replace(&format!("\"{:032x}\"", 12), "\"new-etag\"");
