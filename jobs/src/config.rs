@@ -28,6 +28,8 @@ struct ConfigFile {
     threads: Option<usize>,
     /// Least confidence of a committed combination, 0 to 1.
     min_confidence: Option<f32>,
+    /// State the members of a named regimen as a combination.
+    regimens: Option<bool>,
     /// Largest share of refused records before `run` exits 1.
     max_quarantine: Option<f64>,
     /// Files read ahead of extraction.
@@ -65,6 +67,8 @@ pub struct Settings {
     pub threads: usize,
     /// Least confidence of a committed combination; none leaves it to the model.
     pub min_confidence: Option<f32>,
+    /// State the members of a named regimen as a combination.
+    pub regimens: bool,
     /// Largest share of refused records before `run` exits 1.
     pub max_quarantine: f64,
     /// Files read ahead of extraction.
@@ -109,6 +113,7 @@ impl Settings {
             device: global.device.clone().or(file.device).unwrap_or_else(|| "cpu".to_owned()),
             threads: global.threads.or(file.threads).unwrap_or(cores).max(1),
             min_confidence: file.min_confidence,
+            regimens: file.regimens.unwrap_or(false),
             max_quarantine: file.max_quarantine.unwrap_or(0.05),
             prefetch: file.prefetch.unwrap_or(2).max(1),
             spool: file.spool,

@@ -135,7 +135,7 @@ pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extracti
     };
     let mut extract = ExtractOptions::for_engine(&info, &model_uri, run);
     extract.min_confidence = settings.min_confidence.unwrap_or(extract.min_confidence);
-    let prefilter = PrefilterOptions::for_lexicon(&lexicon);
+    let prefilter = PrefilterOptions { count_members: settings.regimens, ..PrefilterOptions::for_lexicon(&lexicon) };
     Ok(Extraction {
         resources: OperatorResources { lexicon: Some(lexicon), engine: Some(Arc::new(engine)) },
         settings: ExtractSettings { prefilter, extract, info },

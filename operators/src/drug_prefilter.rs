@@ -17,17 +17,21 @@ use rexdrug_schemas::{CANDIDATES, SENTENCES, mention_type};
 use serde::{Deserialize, Serialize};
 
 use crate::columns::{column, require, string_view};
-use crate::lexicon::{CountPolicy, DefinedDrugs, DrugMention, Lexicon, MatchScratch};
+use crate::lexicon::{CountPolicy, DefinedDrugs, DrugMention, EntryKind, Lexicon, MatchScratch};
 use crate::text_offsets::CodePointIndex;
 use crate::unary_exec::{BatchKernel, UnaryExec};
+
+/// Kind of a mention that stands for a member of the regimen or combination product at the same place.
+pub const MEMBER: &str = "member";
 
 /// What the prefilter keeps.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Serialize, Deserialize)]
 pub struct PrefilterOptions {
     /// Different drugs a sentence must name; 2 for combinations.
     pub min_drugs: usize,
-    /// Whether a regimen or combination product counts as its members. Off by default: extraction relates mentions to
-    /// each other, and a lone regimen has none to be related to.
+    /// Whether a regimen or combination product counts as its members, and gives a mention of kind [`MEMBER`] for each of
+    /// them beside its own; extraction makes a combination of them. Off by default: such a row states what the name
+    /// means, not what the sentence says.
     pub count_members: bool,
     /// Whether a class (`taxanes`) counts as a drug. Off by default: of the class names in DrugComb's training sentences 5 %
     /// are annotated, and they make up a third of the candidates of ordinary abstracts. A class beside two drugs is still
@@ -86,8 +90,9 @@ impl<'l> MentionsBuilder<'l> {
         }
     }
 
-    fn push(&mut self, text: &str, mentions: &[DrugMention]) {
+    fn push(&mut self, text: &str, mentions: &[DrugMention], with_members: bool) {
         let code_points = CodePointIndex::new(text);
+        let mut members = 0;
         for mention in mentions {
             self.start.append_value(code_points.code_point(mention.start) as i32);
             self.end.append_value(code_points.code_point(mention.end) as i32);
@@ -95,9 +100,33 @@ impl<'l> MentionsBuilder<'l> {
             surfaces.append_value(mention.surface(text));
             ids.append_value(self.lexicon.drug_id(mention, text));
             names.append_value(self.lexicon.name(mention, text));
-            kinds.append_value(self.lexicon.kind(mention.entry).as_str());
+            let kind = self.lexicon.kind(mention.entry);
+            kinds.append_value(kind.as_str());
+            if with_members && matches!(kind, EntryKind::Regimen | EntryKind::Product) {
+                members += self.push_members(text, mention, &code_points);
+            }
         }
-        self.lengths.push(mentions.len());
+        self.lengths.push(mentions.len() + members);
+    }
+
+    /// A mention per member of a regimen, at its place; how many.
+    fn push_members(&mut self, text: &str, regimen: &DrugMention, code_points: &CodePointIndex<'_>) -> usize {
+        let mut members = Vec::new();
+        self.lexicon
+            .members(regimen.entry)
+            .iter()
+            .for_each(|&member| self.lexicon.add_members(member, &mut members, 0));
+        for &entry in &members {
+            let member = DrugMention { entry, ..*regimen };
+            self.start.append_value(code_points.code_point(regimen.start) as i32);
+            self.end.append_value(code_points.code_point(regimen.end) as i32);
+            let [surfaces, ids, names, kinds] = &mut self.strings;
+            surfaces.append_value(regimen.surface(text));
+            ids.append_value(self.lexicon.drug_id(&member, text));
+            names.append_value(self.lexicon.name(&member, text));
+            kinds.append_value(MEMBER);
+        }
+        members.len()
     }
 
     fn finish(mut self) -> Result<ArrayRef> {
@@ -146,7 +175,7 @@ impl BatchKernel for DrugPrefilter {
             defined.add(sentence, &mut found);
             if self.lexicon.distinct_drugs(sentence, &found, policy) >= self.options.min_drugs {
                 kept.push(row as u32);
-                mentions.push(sentence, &found);
+                mentions.push(sentence, &found, self.options.count_members);
             }
         }
         let kept = UInt32Array::from(kept);

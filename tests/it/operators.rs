@@ -152,3 +152,44 @@ async fn a_missing_column_is_named() {
     let message = plan::sentences(frame).unwrap_err().to_string();
     assert!(message.contains("pmid"), "{message}");
 }
+
+/// Column `name` of all rows, as text.
+fn shown(batches: &[RecordBatch], name: &str) -> Vec<String> {
+    let options = FormatOptions::default();
+    let cells = batches.iter().flat_map(|batch| {
+        let column = ArrayFormatter::try_new(batch.column_by_name(name).unwrap(), &options).unwrap();
+        (0..batch.num_rows()).map(|row| column.value(row).to_string()).collect::<Vec<_>>()
+    });
+    cells.collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn classes_and_regimens_count_as_asked() {
+    let resources = resources();
+    let (plain, extract) = settings(&resources);
+    let session = Session::new(&SessionOptions::with_threads(1), resources).unwrap();
+    let text = "Cisplatin preceded a taxane. Patients received FOLFOX. We gave cisplatin with gemcitabine.";
+    let [taxane, folfox, both] = [0, 1, 2].map(|at| text.split_inclusive(". ").nth(at).unwrap().trim());
+    let document = || session.context().read_batch(text_document(text).unwrap()).unwrap();
+    let with_classes = PrefilterOptions { count_classes: true, ..plain.clone() };
+    let with_members = PrefilterOptions { count_members: true, ..plain.clone() };
+    for (options, expected) in
+        [(&plain, vec![both]), (&with_classes, vec![taxane, both]), (&with_members, vec![folfox, both])]
+    {
+        let kept = plan::frame(session.context(), plan::candidates(document(), options.clone()).unwrap());
+        assert_eq!(shown(&kept.collect().await.unwrap(), "sentence"), expected, "{options:?}");
+    }
+
+    let rows = async |prefilter| {
+        let plan = plan::combinations(document(), prefilter, extract.clone()).unwrap();
+        plan::frame(session.context(), plan).collect().await.unwrap()
+    };
+    assert_eq!(shown(&rows(plain).await, "drug_key"), ["cisplatin|gemcitabine"]);
+    let found = rows(with_members).await;
+    assert_eq!(shown(&found, "drug_key"), ["5-fluorouracil|leucovorin|oxaliplatin", "cisplatin|gemcitabine"]);
+    assert_eq!(shown(&found, "effect")[0], "COMB");
+    assert_eq!(shown(&found, "reasoning")[0], "`FOLFOX` is the name of this combination");
+    let start = text.chars().take_while(|letter| *letter != 'F').count();
+    let drugs = &shown(&found, "drugs")[0];
+    assert_eq!(drugs.matches(&format!("surface: FOLFOX, start: {start}, end: {}", start + 6)).count(), 3, "{drugs}");
+}

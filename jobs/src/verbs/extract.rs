@@ -22,6 +22,9 @@ pub struct ExtractArgs {
     /// Commit only combinations of at least this confidence, 0 to 1
     #[arg(long, value_name = "P")]
     min_confidence: Option<f32>,
+    /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
+    #[arg(long)]
+    regimens: bool,
 }
 
 /// Runs the verb.
@@ -32,6 +35,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
     let (_handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
+    settings.regimens |= args.regimens;
     let warehouse = resources::warehouse(&settings)?;
     let run_id = uuid::Uuid::new_v4().to_string();
     let loaded = resources::extraction(&settings, &run_id, Utc::now().timestamp_micros())?;

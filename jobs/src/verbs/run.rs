@@ -31,6 +31,9 @@ pub struct RunArgs {
     /// Commit only combinations of at least this confidence, 0 to 1
     #[arg(long, value_name = "P")]
     min_confidence: Option<f32>,
+    /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
+    #[arg(long)]
+    regimens: bool,
     /// Most reported combinations to show at the end; 0 for none
     #[arg(long, default_value_t = 15, value_name = "N")]
     top: usize,
@@ -44,6 +47,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
     let (_handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
+    settings.regimens |= args.regimens;
     let warehouse = resources::warehouse(&settings)?;
     let spool = Spool::create(&settings)?;
     // Before the model is loaded, so that a mistyped path does not wait for it.

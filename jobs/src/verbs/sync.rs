@@ -60,6 +60,9 @@ pub struct SyncArgs {
     /// Commit only combinations of at least this confidence, 0 to 1
     #[arg(long, value_name = "P")]
     min_confidence: Option<f32>,
+    /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
+    #[arg(long)]
+    regimens: bool,
     /// List what would be fetched and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -73,6 +76,7 @@ pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
     let (handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
+    settings.regimens |= args.regimens;
     let warehouse = resources::warehouse(&settings)?;
     let options = options(&args, &settings, &warehouse)?;
     if args.dry_run {

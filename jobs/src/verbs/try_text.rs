@@ -81,7 +81,7 @@ pub async fn run(args: TryArgs, settings: &Settings) -> Result<ExitCode> {
     let session = Session::new(&SessionOptions::with_threads(settings.threads), loaded.resources)?;
     let context = session.context();
     let document = text_document(&text)?;
-    let shown = PrefilterOptions { min_drugs: 0, ..loaded.settings.prefilter.clone() };
+    let shown = PrefilterOptions { min_drugs: 0, count_members: false, ..loaded.settings.prefilter.clone() };
     let sentences = plan::candidates(context.read_batch(document.clone())?, shown)?;
     let combinations =
         plan::combinations(context.read_batch(document)?, loaded.settings.prefilter, loaded.settings.extract)?;

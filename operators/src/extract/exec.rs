@@ -33,6 +33,7 @@ use super::language_model::LanguageModelMetrics;
 use super::options::ExtractOptions;
 use super::output::{OutputRow, combinations_batch, rows_of};
 use super::quarantine::{QuarantineCollector, QuarantinedSentence, excerpt};
+use super::regimens::regimen_rows;
 use crate::OperatorError;
 use crate::backend::{BackendError, ExtractItem, ItemError, Reply};
 use crate::columns::require;
@@ -324,7 +325,9 @@ impl PartitionExtraction {
             match answer {
                 Ok(extraction) => {
                     metrics.sentences_extracted.add(1);
-                    rows.extend(rows_of(candidates, place, extraction, self.min_confidence));
+                    let found = rows_of(candidates, place, extraction, self.min_confidence);
+                    let regimens = regimen_rows(candidates, place, &found);
+                    rows.extend(found.into_iter().chain(regimens));
                 }
                 Err(error) => quarantined.push(self.quarantined(candidates, place.1, error)),
             }

@@ -11,6 +11,7 @@ use arrow::record_batch::RecordBatch;
 use crate::OperatorError;
 use crate::backend::{ExtractItem, ItemContext, ItemError, ItemMention, MentionPolicy, Reason};
 use crate::columns::{column, list, primitive, string_view, struct_field, structure};
+use crate::drug_prefilter::MEMBER;
 
 /// The item of each row of a batch with the columns of [`rexdrug_schemas::CANDIDATES`], as [`super::ExtractExec`] gives
 /// them to its backend; `context_chars` is the backend's.
@@ -120,10 +121,10 @@ impl Candidates {
             return Err(mismatch(format!("the sentence is not the text at {start}..{end}, where {got} stands")));
         };
         let chars: Vec<usize> = sentence.char_indices().map(|(byte, _)| byte).chain([sentence.len()]).collect();
-        let offsets = self.mentions.value_offsets();
-        let range = offsets.get(row).zip(offsets.get(row + 1));
-        let mentions = range.map(|(&first, &last)| first as usize..last as usize).unwrap_or_default();
-        let mentions = mentions
+        let [.., kinds] = &self.strings;
+        let mentions = self
+            .range(row)
+            .filter(|&index| kinds.value(index) != MEMBER)
             .map(|index| {
                 let mention = self.mention(index);
                 let byte = |place: i32| usize::try_from(place).ok().and_then(|place| chars.get(place)).copied();
@@ -144,6 +145,19 @@ impl Candidates {
             .collect::<Result<Vec<_>, _>>()?;
         let context = (context_chars > 0).then(|| context(text, sentence, start as usize, from, context_chars));
         Ok(ExtractItem { sentence: Arc::from(sentence), context, mentions, policy: MentionPolicy::Union })
+    }
+
+    /// Members of the regimens of one row, those of one regimen beside each other.
+    pub(super) fn members(&self, row: usize) -> Vec<ItemMention> {
+        let [.., kinds] = &self.strings;
+        self.range(row).filter(|&index| kinds.value(index) == MEMBER).map(|index| self.mention(index)).collect()
+    }
+
+    /// Where the mentions of one row lie among those of the batch.
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
+        let offsets = self.mentions.value_offsets();
+        let range = offsets.get(row).zip(offsets.get(row + 1));
+        range.map(|(&first, &last)| first as usize..last as usize).unwrap_or_default()
     }
 
     fn mention(&self, index: usize) -> ItemMention {

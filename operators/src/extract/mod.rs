@@ -9,6 +9,7 @@
 //!
 //! * `kernel`: columns of a candidate batch to items, with every offset checked (pure)
 //! * `output`: answers to rows of `combinations` (pure)
+//! * `regimens`: rows that the name of a regimen states (pure)
 //! * `engine`: the backend with its bounded queue
 //! * `exec`: the plan node
 
@@ -19,6 +20,7 @@ mod language_model;
 mod options;
 mod output;
 mod quarantine;
+mod regimens;
 #[cfg(test)]
 mod tests;
 

@@ -24,7 +24,7 @@ pub(super) struct OutputRow {
     pub(super) place: (usize, usize),
     drugs: Vec<ItemMention>,
     combination_id: String,
-    drug_key: String,
+    pub(super) drug_key: String,
     combination: ExtractedCombination,
     /// Code points of the document.
     context: (i32, i32),
@@ -37,19 +37,21 @@ pub(super) fn rows_of(
     extraction: Extraction,
     min_confidence: f32,
 ) -> Vec<OutputRow> {
+    let context = (extraction.context_start, extraction.context_end);
+    stated(extraction, min_confidence).into_iter().map(|found| row_of(candidates, place, found, context)).collect()
+}
+
+/// The row of a combination; `context` is what the model saw, relative to the start of the sentence.
+pub(super) fn row_of(candidates: &Candidates, place: (usize, usize), found: Stated, context: (i64, i64)) -> OutputRow {
     let row = place.1;
-    let (context_start, context_end) = (extraction.context_start, extraction.context_end);
     let sentence = (candidates.sentence_start.value(row), candidates.sentence_end.value(row));
     let absolute = |offset: i64| i32::try_from(i64::from(sentence.0) + offset).unwrap_or(i32::MAX).max(0);
-    let context = (absolute(context_start), absolute(context_end));
-    let row_of = |found: Stated| {
-        let Stated { drugs, drug_key, combination } = found;
-        let spans: Vec<(i32, i32)> =
-            drugs.iter().map(|drug| (absolute(drug.start as i64), absolute(drug.end as i64))).collect();
-        let combination_id = combination_id(candidates.doc_id.value(row), sentence, &spans);
-        OutputRow { place, drugs, combination_id, drug_key, combination, context }
-    };
-    stated(extraction, min_confidence).into_iter().map(row_of).collect()
+    let context = (absolute(context.0), absolute(context.1));
+    let Stated { drugs, drug_key, combination } = found;
+    let spans: Vec<(i32, i32)> =
+        drugs.iter().map(|drug| (absolute(drug.start as i64), absolute(drug.end as i64))).collect();
+    let combination_id = combination_id(candidates.doc_id.value(row), sentence, &spans);
+    OutputRow { place, drugs, combination_id, drug_key, combination, context }
 }
 
 /// A combination as it becomes a row.

@@ -48,7 +48,7 @@ impl Lexicon {
     }
 
     /// Members of members too (R-CHOP is rituximab and CHOP); cycles end at a depth of four.
-    fn add_members(&self, entry: EntryId, seen: &mut Vec<EntryId>, depth: usize) {
+    pub(crate) fn add_members(&self, entry: EntryId, seen: &mut Vec<EntryId>, depth: usize) {
         let members = self.members(entry);
         if members.is_empty() || depth == 4 || self.kind(entry) == EntryKind::Class {
             seen.push(entry);
