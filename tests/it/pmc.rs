@@ -81,7 +81,13 @@ fn articles_of_every_form_end_in_the_same_tables() {
         "SELECT doc_id, source_member, licence, language, pub_year, version, excluded['references'] AS refs, \
          excluded['marks'] AS marks FROM documents ORDER BY doc_id",
     );
-    let names = [(1, "PMC1.nxml"), (2, "PMC2.xml"), (3, "PMC3.xml.gz"), (5, "PMC5.xml"), (6, "PMC6.xml")];
+    let names = [
+        (1, "PMC1.nxml"),
+        (2, "PMC2.xml"),
+        (3, "PMC3.xml.gz"),
+        (5, "PMC000xxxxxx/PMC5.xml"),
+        (6, "PMC000xxxxxx/PMC6.xml"),
+    ];
     let expected = names.map(|(id, name)| {
         value!({"doc_id": format!("pmcid:PMC{id}"), "source_member": name, "licence": "cc-by-4.0", "language": "eng",
             "pub_year": 2020, "version": 1, "refs": 2, "marks": 1})
