@@ -7,6 +7,8 @@ CACHE ?= $(HOME)/.cache/rexdrug
 ORT_VERSION := 1.31.1
 ORT_DIR := .onnxruntime
 ORT_LIB := $(ORT_DIR)/lib/libonnxruntime.so.$(ORT_VERSION)
+# Tests and benches run from other folders than the binary, and look here first.
+export REXDRUG_ORT_LIBRARY ?= $(abspath $(ORT_LIB))
 READERS := $(CACHE)/readers-$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 WAREHOUSE ?= warehouse/demo
 # The wheel of scoring/: built anew when a source of it has changed, installed into a venv of its own.
