@@ -20,20 +20,38 @@ use crate::inputs::{ArticleReport, InputArgs};
 use crate::spool::Spool;
 use crate::{exit, metrics, resources, signals, top};
 
-/// Which files, and when a run counts as gone wrong.
+/// What a run keeps, and when it counts as gone wrong.
+#[derive(Debug, Args)]
+pub struct RunRules {
+    /// Exit 1 when a larger share of the records than this was refused [default: 0.05]
+    #[arg(long, value_name = "SHARE")]
+    pub max_quarantine: Option<f64>,
+    /// Commit only combinations of at least this confidence, 0 to 1
+    #[arg(long, value_name = "P")]
+    pub min_confidence: Option<f32>,
+    /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
+    #[arg(long)]
+    pub regimens: bool,
+}
+
+impl RunRules {
+    /// `settings` with what the command line says of them.
+    pub fn over(&self, settings: &Settings) -> Settings {
+        let mut settings = settings.clone();
+        settings.min_confidence = self.min_confidence.or(settings.min_confidence);
+        settings.regimens |= self.regimens;
+        settings.max_quarantine = self.max_quarantine.unwrap_or(settings.max_quarantine);
+        settings
+    }
+}
+
+/// Which files, and by which rules.
 #[derive(Debug, Args)]
 pub struct RunArgs {
     #[command(flatten)]
     inputs: InputArgs,
-    /// Exit 1 when a larger share of the records than this was refused [default: 0.05]
-    #[arg(long, value_name = "SHARE")]
-    max_quarantine: Option<f64>,
-    /// Commit only combinations of at least this confidence, 0 to 1
-    #[arg(long, value_name = "P")]
-    min_confidence: Option<f32>,
-    /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
-    #[arg(long)]
-    regimens: bool,
+    #[command(flatten)]
+    rules: RunRules,
     /// Most reported combinations to show at the end; 0 for none
     #[arg(long, default_value_t = 15, value_name = "N")]
     top: usize,
@@ -45,9 +63,7 @@ pub struct RunArgs {
 /// When input is not found, a model or lexicon cannot be used, or the warehouse fails.
 pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<ExitCode> {
     let (_handle, stop) = signals::stop_on_signals()?;
-    let mut settings = settings.clone();
-    settings.min_confidence = args.min_confidence.or(settings.min_confidence);
-    settings.regimens |= args.regimens;
+    let settings = args.rules.over(settings);
     let warehouse = resources::warehouse(&settings)?;
     let spool = Spool::create(&settings)?;
     // Before the model is loaded, so that a mistyped path does not wait for it.
@@ -88,7 +104,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
             top::print(session.context(), args.top).await?;
         }
     }
-    Ok(verdict(&summary, args.max_quarantine.unwrap_or(settings.max_quarantine)))
+    Ok(verdict(&summary, settings.max_quarantine))
 }
 
 /// The machine-readable result.

@@ -19,6 +19,7 @@ use super::run::{report, verdict};
 use crate::config::Settings;
 use crate::progress::Progress;
 use crate::spool::Spool;
+use crate::verbs::run::RunRules;
 use crate::{exit, metrics, resources, signals};
 
 /// How long the lease holds without renewal: so long a second sync waits after this one was killed.
@@ -54,15 +55,8 @@ pub struct SyncArgs {
     /// Seconds without a byte (or with less than 1 KiB each) after which a connection is given up
     #[arg(long, default_value_t = 60.0, value_name = "SECONDS")]
     stall: f64,
-    /// Exit 1 when a larger share of the records than this was refused [default: 0.05]
-    #[arg(long, value_name = "SHARE")]
-    max_quarantine: Option<f64>,
-    /// Commit only combinations of at least this confidence, 0 to 1
-    #[arg(long, value_name = "P")]
-    min_confidence: Option<f32>,
-    /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
-    #[arg(long)]
-    regimens: bool,
+    #[command(flatten)]
+    rules: RunRules,
     /// List what would be fetched and change nothing
     #[arg(long)]
     dry_run: bool,
@@ -74,9 +68,7 @@ pub struct SyncArgs {
 /// When NLM cannot be listed, the model or lexicon cannot be used, or the warehouse fails.
 pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
     let (handle, stop) = signals::stop_on_signals()?;
-    let mut settings = settings.clone();
-    settings.min_confidence = args.min_confidence.or(settings.min_confidence);
-    settings.regimens |= args.regimens;
+    let settings = args.rules.over(settings);
     let warehouse = resources::warehouse(&settings)?;
     let options = options(&args, &settings, &warehouse)?;
     if args.dry_run {
@@ -137,7 +129,7 @@ pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
         }
         report(&summary.run, &warehouse);
     }
-    Ok(judge(&summary, args.max_quarantine.unwrap_or(settings.max_quarantine)))
+    Ok(judge(&summary, settings.max_quarantine))
 }
 
 fn options(args: &SyncArgs, settings: &Settings, warehouse: &Warehouse) -> Result<SyncOptions> {
