@@ -73,6 +73,7 @@ wheel: $(TARGET)/wheels/ready ## Build rexdrug-scoring for Python into target/wh
 test: debug readers wheel ## Run all tests (those that use ../shared skip with a message where it is not there)
 	REXDRUG_TEST_PYTHON=$(READERS)/bin/python REXDRUG_BIN=$(abspath $(REXDRUG)) cargo test --workspace
 	$(WHEEL_VENV)/bin/python scoring/python/tests/test_module.py
+	PYTHONPATH=training/src $(WHEEL_VENV)/bin/python -m unittest discover -s training/tests_llm -p 'test_recipes.py'
 
 torture: debug ## Kills, store faults, bad input and memory in their long forms; prints the figures of docs/reliability.md
 	REXDRUG_BIN=$(abspath $(REXDRUG)) KILLS=$(KILLS) SECONDS_LIMIT=$(SECONDS_LIMIT) tests/torture.sh

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from rexdrug_llm import data, export, grpo, merge, sft, tiny
+from rexdrug_llm import export, grpo, invented, merge, sft, tiny
 from rexdrug_llm.common import load, merged
 from rexdrug_llm.recipe import Recipe
 
@@ -26,7 +26,7 @@ class Smoke(unittest.TestCase):
         prompt = recipe.prompt_file().read_text()
         keep = os.environ.get("REXDRUG_SMOKE_DIR")
         work = Path(keep) if keep else Path(tempfile.mkdtemp(prefix="rexdrug-llm-"))
-        tiny.write_data(prompt, work / "data")
+        invented.write_data(prompt, work / "data")
         tiny.write_base(prompt, work / "base")
         facts = sft.train(recipe, str(work / "base"), work / "data/sft.jsonl", work / "sft")
         print("sft", facts, flush=True)
@@ -36,7 +36,7 @@ class Smoke(unittest.TestCase):
         again = sft.train(recipe, str(work / "base"), work / "data/sft.jsonl", work / "sft")
         self.assertEqual(again["steps"], facts["steps"], "a finished run is not repeated")
 
-        held = [{k: r[k] for k in ("prompt", "solution", "task")} for r in tiny.rows(prompt, 48, 99)]
+        held = [{k: r[k] for k in ("prompt", "solution", "task")} for r in invented.rows(prompt, 48, 99)]
         before = grpo.mean_reward(*load(work / "merged", False), held, recipe, 4, 1)
         facts = grpo.train(recipe, str(work / "merged"), work / "data/grpo.jsonl", work / "grpo", 42)
         after = grpo.mean_reward(*merged(work / "grpo", work / "merged", False), held, recipe, 4, 1)
@@ -76,31 +76,6 @@ class Merge(unittest.TestCase):
             ids = torch.tensor([tokenizer("Cisplatin plus aspirin.")["input_ids"]])
             with torch.no_grad():
                 torch.testing.assert_close(load(work / "merged", False)[0](ids).logits, model(ids).logits, atol=1e-4, rtol=1e-4)
-
-
-class Recipes(unittest.TestCase):
-    def test_published_recipes_hold_the_published_values(self) -> None:
-        for name in ("llama31-8b", "qwen25-7b"):
-            recipe = Recipe.load(RECIPE.parent / f"{name}.toml")
-            self.assertEqual((recipe.lora.rank, recipe.lora.alpha, recipe.lora.targets), (16, 32, "all-linear"))
-            self.assertEqual((recipe.sft.learning_rate, recipe.sft.epochs, recipe.sft.batch, recipe.sft.warmup), (1e-5, 10, 1, 0.1))
-            g = recipe.grpo
-            self.assertEqual((g.generations, g.temperature, g.top_p, g.beta, g.learning_rate, g.epochs), (8, 0.7, 0.9, 0.04, 1e-6, 20))
-            self.assertEqual((g.batch, g.accumulation, g.max_completion, g.seeds), (4, 4, 2048, [42, 123, 2025, 3407, 6666]))
-
-    def test_a_typo_is_an_error(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "r.toml"
-            path.write_text(RECIPE.read_text().replace("[sft]", "[sft]\nepoch = 3"))
-            with self.assertRaisesRegex(SystemExit, "epoch"):
-                Recipe.load(path)
-
-    def test_rows_without_their_columns_are_named(self) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "sft.jsonl"
-            path.write_text('{"prompt": []}\n')
-            with self.assertRaisesRegex(SystemExit, "line 1.*completion"):
-                data.sft_rows(path)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from .data import Sentence
+from .features import load_tokenizer
 from .mentions import Lexicon, union
+from .model import encoder_folder
 from .predict import encode_all, predict_pairs, tagger_spans
 from .train import Recipe, device, new_model
 
@@ -55,8 +57,11 @@ def taught(model, sentences: list[Sentence], tokenizer, share: float, gold: bool
 
 
 def with_teacher(args, recipe: Recipe, shown: list[Sentence], lexicon: Lexicon, tokenizer, teacher: str) -> list[Sentence]:
-    """What a student trains on: `shown` with mixed targets, and `recipe.unlabelled` further sentences."""
-    model = new_model(args.encoder, replace(recipe, layers=0), teacher).to(device())
+    """What a student trains on: `shown` with mixed targets, and `recipe.unlabelled` further sentences. A teacher of
+    another family reads with its own tokenizer: its targets belong to mentions, not to pieces."""
+    model = new_model(args.teacher_encoder or args.encoder, replace(recipe, layers=0), teacher).to(device())
+    if args.teacher_encoder:
+        tokenizer = load_tokenizer(encoder_folder(args.teacher_encoder))
     out = taught(model, shown, tokenizer, recipe.soft_weight, True)
     if recipe.unlabelled:
         pool = neighbours(args.data / "drugcomb/train.jsonl", {s.key for s in shown}, lexicon)

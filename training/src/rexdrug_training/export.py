@@ -15,9 +15,9 @@ class _Tagger(nn.Module):
     """model.onnx: one pass over the sentences. The additive mask is built here, so that the graph does
     not depend on the masking code of a transformers version."""
 
-    def __init__(self, model: Extractor):
+    def __init__(self, model: Extractor, task: str):
         super().__init__()
-        self.encoder, self.tag = model.encoder, model.tags["drugcomb"]
+        self.encoder, self.tag = model.encoder, model.tags[task]
 
     def forward(self, input_ids, attention_mask, token_type_ids):
         mask = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -10000.0
@@ -30,25 +30,26 @@ class _Tagger(nn.Module):
 class _Generic(nn.Module):
     """The same for encoders of other families."""
 
-    def __init__(self, model: Extractor):
+    def __init__(self, model: Extractor, task: str):
         super().__init__()
-        self.model = model
+        self.model, self.task = model, task
 
     def forward(self, input_ids, attention_mask, token_type_ids):
-        return self.model.encode(input_ids, attention_mask, token_type_ids)
+        return self.model.encode(input_ids, attention_mask, token_type_ids, self.task)
 
 
 class AdjustedHeads(nn.Module):
-    """pairs.onnx: the heads with temperatures and label shift folded in, as `crossval.adjust` does it."""
+    """pairs.onnx: the heads of a task with temperatures and label shift folded in, as `crossval.adjust` does it.
+    `label_bias` has a value for every label after the first related one."""
 
-    def __init__(self, heads: PairHeads, temperature: float | tuple[float, float] = 1.0, label_bias: tuple[float, float] = (0.0, 0.0)):
+    def __init__(self, heads: PairHeads, temperature: float | tuple[float, float] = 1.0, label_bias: tuple[float, ...] = (0.0, 0.0), task: str = "drugcomb"):
         super().__init__()
-        self.heads = heads
+        self.heads, self.ddi = heads, task == "ddi13"
         self.link, self.label = (temperature, temperature) if isinstance(temperature, (int, float)) else temperature
         self.register_buffer("shift", torch.tensor([0.0, *label_bias]))
 
     def forward(self, hidden, mentions, pairs):
-        logits, mention_logits = self.heads(hidden, mentions, pairs)
+        logits, mention_logits = self.heads(hidden, mentions, pairs, ddi=self.ddi)
         none, linked = logits[:, :1], logits[:, 1:]
         odds = (linked.logsumexp(-1, keepdim=True) - none) / self.link
         labels = (linked / self.label + self.shift).log_softmax(-1)
@@ -66,13 +67,13 @@ def load_run(weights: Path, encoder: str | None) -> Extractor:
     return model.eval()
 
 
-def export(model: Extractor, heads: AdjustedHeads, folder: Path) -> tuple[Path, Path]:
+def export(model: Extractor, heads: AdjustedHeads, folder: Path, task: str = "drugcomb") -> tuple[Path, Path]:
     """Writes fp32 `model.onnx` and `pairs.onnx`."""
     folder.mkdir(parents=True, exist_ok=True)
     ids = torch.tensor([[101, 5, 6, 7, 8, 9, 102], [101, 5, 6, 7, 102, 0, 0]])
     mask = (ids > 0).long()
     bert = hasattr(model.encoder, "encoder") and hasattr(model.encoder.encoder, "layer")
-    tagger = (_Tagger if bert else _Generic)(model).eval()
+    tagger = (_Tagger if bert else _Generic)(model, task).eval()
     axes = {0: "batch", 1: "tokens"}
     names = ["input_ids", "attention_mask", "token_type_ids"]
     first, second = folder / "model.onnx", folder / "pairs.onnx"

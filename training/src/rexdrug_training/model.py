@@ -87,7 +87,10 @@ def load_encoder(folder: str, attention: str = "sdpa") -> nn.Module:
     # No dropout on attention weights: 12 % of the time on CPU, and hidden dropout stays.
     if hasattr(config, "attention_probs_dropout_prob"):
         config.attention_probs_dropout_prob = 0.0
-    encoder = AutoModel.from_pretrained(folder, config=config, attn_implementation=attention)
+    try:
+        encoder = AutoModel.from_pretrained(folder, config=config, attn_implementation=attention)
+    except ValueError:  # a family without this implementation (MPNet has relative positions)
+        encoder = AutoModel.from_pretrained(folder, config=config, attn_implementation="eager")
     if getattr(encoder, "pooler", None) is not None:
         encoder.pooler = None
     return encoder

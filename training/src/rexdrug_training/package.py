@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from . import LABELS, TAGS
+from . import DDI_LABELS, LABELS, TAGS
 from .data import Sentence, sha256_file
 from .decode import decode
 from .parity_cases import cases
 from .runtime import OnnxModel, softmax
 
-NOTICE = """rexdrug-mini
+NOTICE = """{name}
 
 The weights are fine-tuned from all-MiniLM-L6-v2 (sentence-transformers), itself trained from
 nreimers/MiniLM-L6-H384-uncased, a six-layer version of microsoft/MiniLM-L12-H384-uncased.
@@ -27,8 +27,7 @@ Changes: all encoder weights but the word vectors were trained further; heads we
 exported to ONNX and quantised to 8 bits.
 Apache License 2.0: https://www.apache.org/licenses/LICENSE-2.0
 
-Training data (not part of this folder): DrugComb training split (published for research), DDICorpus 2013
-training split (CC BY-NC 4.0), BC5CDR training split (CC BY 4.0).
+Training data (not part of this folder): {data}.
 """
 
 SOURCES = {
@@ -46,13 +45,18 @@ def training_data(folder: Path, items: dict[str, int]) -> list[dict]:
     ]
 
 
-def parity(model: OnnxModel, threshold: float) -> dict:
+def labels_of(task: str) -> tuple[str, ...]:
+    """As the manifest names them."""
+    return LABELS if task == "drugcomb" else ("NONE", *DDI_LABELS[1:])
+
+
+def parity(model: OnnxModel, threshold: float, task: str) -> dict:
     """Our own sentences with what the shipped graphs say about them, one sentence per run."""
     out = []
     for text, mentions in cases():
-        item, pair_logits, mention_logits, tag_logits = model.run([Sentence(text, text, "drugcomb", text, mentions)])[0]
+        item, pair_logits, mention_logits, tag_logits = model.run([Sentence(text, text, task, text, mentions)])[0]
         probabilities = softmax(pair_logits)
-        sets = decode(len(mentions), item.pairs, probabilities, threshold)
+        sets = decode(len(mentions), item.pairs, probabilities, threshold) if task == "drugcomb" else []
         tags = softmax(tag_logits)
         out.append({
             "text": text,
@@ -65,12 +69,12 @@ def parity(model: OnnxModel, threshold: float) -> dict:
             "tag_probabilities": np.round((tags[:, 1] + tags[:, 2]).astype(float), 6).tolist(),
             "sets": [{"members": members, "label": label, "confidence": round(score, 6)} for members, label, score in sets],
         })
-    return {"format": 1, "offsets": "code points", "tolerance": 1e-3, "labels": list(LABELS), "cases": out}
+    return {"format": 1, "offsets": "code points", "tolerance": 1e-3, "labels": list(labels_of(task)), "cases": out}
 
 
 def write(folder: Path, source: Path, facts: dict) -> None:
     """`source` holds model.onnx and pairs.onnx as they ship; `facts` the fields only training knows:
-    name, invariant, decode, calibration, training_data, recipe, scores, encoder (folder), tokenizer."""
+    name, task, invariant, decode, calibration, training_data, recipe, scores, encoder (folder), tokenizer."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("model.onnx", "pairs.onnx"):
         if source != folder:
@@ -78,17 +82,20 @@ def write(folder: Path, source: Path, facts: dict) -> None:
     facts["tokenizer"].save(str(folder / "tokenizer.json"), pretty=False)
     config = json.loads((Path(facts["encoder"]) / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": facts["layers"]}, indent=2) + "\n", encoding="utf-8")
-    (folder / "NOTICE").write_text(NOTICE, encoding="utf-8")
+    (folder / "NOTICE").write_text(
+        NOTICE.format(name=facts["name"], data=", ".join(f"{row['name']} training split ({row['licence']})" for row in facts["training_data"])),
+        encoding="utf-8",
+    )
     threshold = facts["decode"]["threshold"]
     cases_file = folder / "parity.json"
-    cases_file.write_text(json.dumps(parity(OnnxModel(folder, facts["tokenizer"]), threshold), ensure_ascii=False), encoding="utf-8")
+    cases_file.write_text(json.dumps(parity(OnnxModel(folder, facts["tokenizer"]), threshold, facts["task"]), ensure_ascii=False), encoding="utf-8")
     files = {
         n: {"sha256": sha256_file(folder / n), "bytes": (folder / n).stat().st_size}
         for n in ("model.onnx", "pairs.onnx", "tokenizer.json", "config.json")
     }
     description = {
-        "format": 1, "name": facts["name"], "task": "drugcomb", "backend": "classifier",
-        "labels": list(LABELS), "tags": list(TAGS),
+        "format": 1, "name": facts["name"], "task": facts["task"], "backend": "classifier",
+        "labels": list(labels_of(facts["task"])), "tags": list(TAGS),
         "input": {"max_tokens": 256, "lowercase": True, "context": "none", "context_tokens": 0},
         "decode": facts["decode"], "batch": {"invariant": facts["invariant"]}, "calibration": facts["calibration"],
         "training_data": facts["training_data"], "recipe": facts["recipe"], "scores": facts["scores"], "files": files,

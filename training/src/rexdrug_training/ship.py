@@ -71,23 +71,28 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--encoder")
     args.add_argument("--out", type=Path, required=True)
-    args.add_argument("--name", default="rexdrug-mini")
+    args.add_argument("--task", choices=("drugcomb", "ddi13"), default="drugcomb")
+    args.add_argument("--name", help="default: the name of --out")
     args.add_argument("--form", choices=FORMS, default="half")
     args.add_argument("--facts", type=Path, help="JSON with decode, temperature, recipe, scores, items")
     args.add_argument("--compare", action="store_true", help="measure all forms, write nothing")
     args = args.parse_args(argv)
+    if args.compare and args.task != "drugcomb":
+        raise SystemExit("--compare measures sets of drugs; expected --task drugcomb, got ddi13")
     torch.set_num_threads(1)
     facts = json.loads(args.facts.read_text(encoding="utf-8")) if args.facts else {}
-    settings = {"method": "average_link", "threshold": 0.5, "mention_threshold": 0.5, "tag_threshold": 0.5, **facts.get("decode", {})}
+    settings = {"method": "average_link" if args.task == "drugcomb" else "pairs", "threshold": 0.5, "mention_threshold": 0.5, "tag_threshold": 0.5, **facts.get("decode", {})}
     tokenizer = load_tokenizer(encoder_folder(args.encoder))
     model = load_run(args.weights, args.encoder)
     bias = facts.get("label_bias", {"NEG": 0.0, "COMB": 0.0})
-    heads = AdjustedHeads(model.heads, facts.get("temperature", 1.0), (bias["NEG"], bias["COMB"])).eval()
-    sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")
+    shift = (bias["NEG"], bias["COMB"]) if args.task == "drugcomb" else (0.0, 0.0, 0.0)
+    heads = AdjustedHeads(model.heads, facts.get("temperature", 1.0), shift, args.task).eval()
+    load = data.load_drugcomb if args.task == "drugcomb" else data.load_ddi13
+    sentences = load(args.data / args.task / "train.jsonl")
     sample = sentences[::7]
     with tempfile.TemporaryDirectory() as work:
         folder = Path(work)
-        export(model, heads, folder)
+        export(model, heads, folder, args.task)
         reference = OnnxModel(folder, tokenizer)
         gaps = parity_with_torch(model, heads, reference, sample[:40], tokenizer)
         print(json.dumps(gaps), flush=True)
@@ -107,9 +112,10 @@ def main(argv: list[str] | None = None) -> None:
             return
         build(args.form, folder, sentences, tokenizer).replace(folder / "model.onnx")
         write(args.out, folder, {
-            "name": args.name, "layers": model.encoder.config.num_hidden_layers, "invariant": args.form != "dynamic", "decode": settings,
-            "calibration": {"temperature": 1.0, "folded_temperature": facts.get("temperature", 1.0), "folded_label_bias": bias, **facts.get("calibration", {})},
-            "training_data": training_data(args.data, facts.get("items", {"drugcomb": len(sentences)})),
+            "name": args.name or args.out.name, "task": args.task, "layers": model.encoder.config.num_hidden_layers, "invariant": args.form != "dynamic", "decode": settings,
+            "calibration": {"temperature": 1.0, "folded_temperature": facts.get("temperature", 1.0),
+                            **({"folded_label_bias": bias} if args.task == "drugcomb" else {}), **facts.get("calibration", {})},
+            "training_data": training_data(args.data, facts.get("items", {args.task: len(sentences)})),
             "recipe": {"form": args.form, **facts.get("recipe", {})}, "scores": facts.get("scores", {"cross_validation": {}}),
             "encoder": encoder_folder(args.encoder), "tokenizer": tokenizer,
         })

@@ -1,0 +1,43 @@
+"""Invented sentences with traces: the datasets of the tiny recipe and of the tests. Needs no torch."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+DRUGS = ["cisplatin", "gemcitabine", "aspirin", "warfarin", "paclitaxel", "metformin"]
+FORMS = [
+    ("POS", "{a} plus {b} improved survival."),
+    ("POS", "Adding {a} to {b} raised the response rate."),
+    ("NEG", "{a} together with {b} caused bleeding."),
+    ("COMB", "Patients received {a} and {b} for two weeks."),
+    ("NO_COMB", "{a} was compared with {b} in separate arms."),
+]
+WORDS = {"POS": "a benefit", "NEG": "harm", "COMB": "joint use without a verdict", "NO_COMB": "no joint use"}
+def rows(prompt: str, count: int, seed: int) -> list[dict]:
+    """Rows with prompt, completion and solution."""
+    system, user = prompt.rstrip("\n").split("\n=== user ===\n")
+    chosen, out = random.Random(seed), []
+    for _ in range(count):
+        label, form = chosen.choice(FORMS)
+        a, b = chosen.sample(DRUGS, 2)
+        sentence = form.format(a=a, b=b)
+        sentence = sentence[0].upper() + sentence[1:]
+        drugs = [] if label == "NO_COMB" else [a.capitalize() if sentence.startswith(a.capitalize()) else a, b]
+        answer = json.dumps([{"type": label, "ent_set": drugs}])
+        think = f"[1] a short report\n[2] {a}, {b}\n[3] it states {WORDS[label]}\n[4] {label}"
+        chat = [{"role": "system", "content": system}, {"role": "user", "content": user.replace("{sentence}", sentence)}]
+        out.append({
+            "prompt": chat, "solution": f"<answer>{answer}</answer>", "task": "drugcomb",
+            "completion": [{"role": "assistant", "content": f"<think>{think}</think>\n<answer>{answer}</answer>"}],
+        })
+    return out
+
+
+def write_data(prompt: str, folder: Path, seed: int = 7, count: int = 400) -> None:
+    """`sft.jsonl` and `grpo.jsonl` in the layout of `rexdrug traces generate`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = rows(prompt, count, seed)
+    (folder / "sft.jsonl").write_text("".join(json.dumps({k: r[k] for k in ("prompt", "completion")}) + "\n" for r in made))
+    (folder / "grpo.jsonl").write_text("".join(json.dumps({k: r[k] for k in ("prompt", "solution", "task")}) + "\n" for r in made))
