@@ -28,6 +28,8 @@ struct ConfigFile {
     threads: Option<usize>,
     /// Least confidence of a committed combination, 0 to 1.
     min_confidence: Option<f32>,
+    /// Whether the first pass of the model settles hopeless sentences.
+    first_pass: Option<bool>,
     /// State the members of a named regimen as a combination.
     regimens: Option<bool>,
     /// Largest share of refused records before `run` exits 1.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub threads: usize,
     /// Least confidence of a committed combination; none leaves it to the model.
     pub min_confidence: Option<f32>,
+    /// Whether the first pass of the model settles hopeless sentences; none for what the verb does by itself.
+    pub first_pass: Option<bool>,
     /// State the members of a named regimen as a combination.
     pub regimens: bool,
     /// Largest share of refused records before `run` exits 1.
@@ -113,6 +117,7 @@ impl Settings {
             device: global.device.clone().or(file.device).unwrap_or_else(|| "cpu".to_owned()),
             threads: global.threads.or(file.threads).unwrap_or(cores).max(1),
             min_confidence: file.min_confidence,
+            first_pass: file.first_pass,
             regimens: file.regimens.unwrap_or(false),
             max_quarantine: file.max_quarantine.unwrap_or(0.05),
             prefetch: file.prefetch.unwrap_or(2).max(1),

@@ -114,8 +114,12 @@ fn local_engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
         Some(model) if model.to_string_lossy().starts_with("scripted:") => model.to_string_lossy().into_owned(),
         _ => model_folder(settings)?.to_string_lossy().into_owned(),
     };
-    let wanted =
-        ExtractOptions { model_uri: model_uri.clone(), device: device.to_string(), ..ExtractOptions::default() };
+    let wanted = ExtractOptions {
+        model_uri: model_uri.clone(),
+        device: device.to_string(),
+        first_pass: settings.first_pass.unwrap_or(false),
+        ..ExtractOptions::default()
+    };
     Ok((ExtractEngine::load(&wanted)?, model_uri))
 }
 
@@ -135,6 +139,7 @@ pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extracti
     };
     let mut extract = ExtractOptions::for_engine(&info, &model_uri, run);
     extract.min_confidence = settings.min_confidence.unwrap_or(extract.min_confidence);
+    extract.first_pass = settings.first_pass.unwrap_or(false);
     let prefilter = PrefilterOptions { count_members: settings.regimens, ..PrefilterOptions::for_lexicon(&lexicon) };
     Ok(Extraction {
         resources: OperatorResources { lexicon: Some(lexicon), engine: Some(Arc::new(engine)) },

@@ -5,6 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use std::sync::atomic::Ordering;
+
+use crate::llm::{Server, joins_known_drugs};
 use crate::support::{json as run_json, rexdrug, root, stdout};
 
 const TINY_DDI13: &str = "operators/src/backend/fixtures/tiny-ddi13";
@@ -269,4 +272,36 @@ fn rating_sheets_go_out_blind_and_come_back_with_their_agreement() {
     assert!(std::fs::read_to_string(path("r.html")).unwrap().contains("quadratic weights"));
     let wrong = rexdrug(&["eval", "agreement", &first, "--key", &first]);
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("is no key"));
+}
+
+#[test]
+fn the_curve_of_a_cascade_runs_from_one_model_alone_to_the_other() {
+    let (folder, server) = (TempDir::new().unwrap(), Server::start(joins_known_drugs));
+    let gold = write(folder.path(), "gold.jsonl", &gold());
+    let cache = folder.path().join("cache").to_string_lossy().into_owned();
+    let llm = ["--llm-url", &server.url, "--llm-model", "tiny-llm", "--llm-cache", &cache];
+    let judged = |more: &[&str]| -> Vec<String> {
+        let fixed = ["eval", "drugcomb", "--gold", &gold, "--model", "scripted:keyword=with", "--json"];
+        fixed.iter().chain(more).map(|arg| (*arg).to_owned()).collect()
+    };
+    let ask = |more: &[&str], with: &[&str]| {
+        let args = judged(&[more, with].concat());
+        run_json(&args.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    let found = ask(&["--extractor", "cascade", "--cascade-curve", "3"], &llm);
+    assert_eq!(found["candidates"], 4, "{found}");
+    assert_eq!(server.asked.load(Ordering::SeqCst), 4, "once for each candidate");
+    let curve = found["curve"].as_array().unwrap();
+    let shares: Vec<f64> = curve.iter().map(|point| point["share"].as_f64().unwrap()).collect();
+    assert_eq!(shares, [0.0, 0.5, 1.0]);
+    let first = ask(&["--mentions", "found"], &[]);
+    let second = ask(&["--mentions", "found", "--extractor", "openai"], &llm);
+    assert_eq!(curve[0]["end_to_end"]["leaderboard"], first["end_to_end"]["leaderboard"]);
+    assert_eq!(curve[2]["end_to_end"]["leaderboard"], second["end_to_end"]["leaderboard"]);
+    assert_ne!(first["end_to_end"]["leaderboard"], second["end_to_end"]["leaderboard"], "the models differ");
+
+    let alone = judged(&["--cascade-curve", "3"]);
+    let refused = rexdrug(&alone.iter().map(String::as_str).collect::<Vec<_>>());
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--extractor cascade"));
 }

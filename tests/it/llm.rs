@@ -80,7 +80,7 @@ fn sentence(body: &Value) -> String {
 }
 
 /// A model that joins whatever capital-free words of five letters or more end in a drug-like way, and one invented drug.
-fn joins_known_drugs(_: usize, body: &Value) -> Result<String, u16> {
+pub fn joins_known_drugs(_: usize, body: &Value) -> Result<String, u16> {
     let sentence = sentence(body);
     let words = sentence.split(|letter: char| !letter.is_alphanumeric()).filter(|word| {
         ["ib", "mab", "in", "ine", "el", "ide", "ol", "um"].iter().any(|end| word.ends_with(end)) && word.len() > 5

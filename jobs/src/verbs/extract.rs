@@ -22,6 +22,9 @@ pub struct ExtractArgs {
     /// Commit only combinations of at least this confidence, 0 to 1
     #[arg(long, value_name = "P")]
     min_confidence: Option<f32>,
+    /// Let the model's first pass settle sentences that state nothing, unseen by the network [default: true]
+    #[arg(long, value_name = "BOOL")]
+    first_pass: Option<bool>,
     /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
     #[arg(long)]
     regimens: bool,
@@ -35,6 +38,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
     let (_handle, stop) = signals::stop_on_signals()?;
     let mut settings = settings.clone();
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
+    settings.first_pass = args.first_pass.or(settings.first_pass).or(Some(true));
     settings.regimens |= args.regimens;
     let warehouse = resources::warehouse(&settings)?;
     let run_id = uuid::Uuid::new_v4().to_string();

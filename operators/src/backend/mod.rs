@@ -192,6 +192,8 @@ pub struct Reply {
 /// Cost of a call.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Stats {
+    /// Sentences that a first pass settled.
+    pub settled: usize,
     /// Batches run.
     pub batches: usize,
     /// Tokens run, padding included.
@@ -211,6 +213,7 @@ pub struct Stats {
 impl Stats {
     /// Adds the cost of another call.
     pub fn add(&mut self, other: Self) {
+        self.settled += other.settled;
         self.batches += other.batches;
         self.padded_tokens += other.padded_tokens;
         self.padding_tokens += other.padding_tokens;

@@ -58,6 +58,7 @@ impl ExtractEngine {
                 let mut settings = ClassifierOptions::for_device(device);
                 settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
                 settings.max_batch_rows = options.max_batch_rows.unwrap_or(settings.max_batch_rows);
+                settings.first_pass = options.first_pass;
                 Arc::new(Classifier::load(&folder, &settings)?)
             }
         };

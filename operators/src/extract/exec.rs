@@ -48,6 +48,7 @@ struct ExtractMetrics {
     baseline: BaselineMetrics,
     sentences_in: Count,
     sentences_extracted: Count,
+    sentences_settled: Count,
     sentences_quarantined: Count,
     combinations: Count,
     padding_tokens: Count,
@@ -66,6 +67,7 @@ impl ExtractMetrics {
             baseline: BaselineMetrics::new(metrics, partition),
             sentences_in: counter("sentences_in"),
             sentences_extracted: counter("sentences_extracted"),
+            sentences_settled: counter("sentences_settled_by_first_pass"),
             sentences_quarantined: counter("sentences_quarantined"),
             combinations: counter("combinations"),
             padding_tokens: counter("padding_tokens"),
@@ -341,6 +343,7 @@ impl PartitionExtraction {
             )));
         }
         metrics.combinations.add(rows.len());
+        metrics.sentences_settled.add(reply.stats.settled);
         metrics.batches.add(reply.stats.batches);
         metrics.padded_tokens.add(reply.stats.padded_tokens);
         metrics.padding_tokens.add(reply.stats.padding_tokens);

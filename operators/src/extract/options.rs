@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::{BackendInfo, Device};
 
-/// Options of [`super::ExtractExec`]. What the rows hold depends on the model, `min_confidence` and `run`; the rest
-/// decides only how fast they come.
+/// Options of [`super::ExtractExec`]. What the rows hold depends on the model, `min_confidence`, `first_pass` and `run`;
+/// the rest decides only how fast they come.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ExtractOptions {
@@ -25,6 +25,9 @@ pub struct ExtractOptions {
     pub queue_rows: usize,
     /// Combinations of lower confidence give no row.
     pub min_confidence: f32,
+    /// Whether the model's first pass settles hopeless sentences: faster, at the price of a few rows in a thousand.
+    #[serde(default)]
+    pub first_pass: bool,
     /// Provenance that only the run knows.
     pub run: RunFields,
 }
@@ -53,6 +56,7 @@ impl Default for ExtractOptions {
             max_batch_rows: None,
             queue_rows: 4096,
             min_confidence: 0.0,
+            first_pass: false,
             run: RunFields::default(),
         }
     }

@@ -74,6 +74,14 @@ pub enum ModelError {
         /// The value of the file.
         got: String,
     },
+    /// `first_pass.json` cannot be used.
+    #[error("`first_pass.json` of model folder {folder} cannot be used: {message}; fit the first pass again")]
+    FirstPass {
+        /// The folder.
+        folder: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
     /// `mentions.json` cannot be used.
     #[error("`mentions.json` of model folder {folder} cannot be used: {message}; fit the mention decision again")]
     Mentions {

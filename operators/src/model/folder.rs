@@ -17,6 +17,8 @@ pub const MODEL_FILE: &str = "model.onnx";
 pub const PAIRS_FILE: &str = "pairs.onnx";
 /// Weights of the mention decision; a folder may do without.
 pub const MENTIONS_FILE: &str = "mentions.json";
+/// Weights of the first pass; a folder may do without.
+pub const FIRST_PASS_FILE: &str = "first_pass.json";
 /// The configuration of the network, as transformers writes it.
 pub const CONFIG_FILE: &str = "config.json";
 /// Special tokens and chat template of a generator.

@@ -8,8 +8,8 @@ mod manifest;
 
 pub use error::ModelError;
 pub use folder::{
-    CONFIG_FILE, MANIFEST_FILE, MENTIONS_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE, TOKENIZER_CONFIG_FILE,
-    TOKENIZER_FILE,
+    CONFIG_FILE, FIRST_PASS_FILE, MANIFEST_FILE, MENTIONS_FILE, MODEL_FILE, ModelFolder, ModelReport, PAIRS_FILE,
+    TOKENIZER_CONFIG_FILE, TOKENIZER_FILE,
 };
 pub(crate) use manifest::GENERATOR;
 pub use manifest::{

@@ -81,7 +81,7 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--facts", type=Path, help="written for the ship step")
     args.add_argument("--threshold", type=float, default=0.5)
     args.add_argument("--mention-threshold", type=float, default=0.7)
-    args.add_argument("--label-bias", type=float, nargs=2, default=[0.3, 0.2], metavar=("NEG", "COMB"), help="logit shift against POS")
+    args.add_argument("--label-bias", type=float, nargs=2, default=[0.4, 0.0], metavar=("NEG", "COMB"), help="logit shift against POS")
     args.add_argument("--tag-threshold", type=float, default=0.7)
     args = args.parse_args(argv)
     sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")

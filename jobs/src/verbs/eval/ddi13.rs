@@ -28,6 +28,9 @@ pub async fn run(args: &BenchmarkArgs, settings: &Settings) -> Result<ExitCode> 
     if args.from_warehouse {
         bail!("a warehouse holds combinations, not the typed pairs of DDI13; judge a model or --predictions");
     }
+    if args.cascade_curve.is_some() {
+        bail!("--cascade-curve measures sets of drugs; expected `eval drugcomb`, got `eval ddi13`");
+    }
     let gold = ddi13::read(open(&args.gold)?).with_context(|| format!("in {}", args.gold.display()))?;
     let items = not_empty(gold, &args.gold)?;
     let (mut runs, mut source): (Vec<Evaluation>, Vec<String>) = (Vec::new(), Vec::new());

@@ -28,6 +28,9 @@ struct Runs {
 pub async fn run(args: &BenchmarkArgs, settings: &Settings) -> Result<ExitCode> {
     let gold = drugcomb::read(open(&args.gold)?).with_context(|| format!("in {}", args.gold.display()))?;
     let items = not_empty(gold, &args.gold)?;
+    if let Some(points) = args.cascade_curve {
+        return super::cascade::run(points, settings, &items).await;
+    }
     let runs = if !args.predictions.is_empty() {
         of_files(args, &items)?
     } else if args.from_warehouse {

@@ -1,6 +1,7 @@
 //! `rexdrug eval`: benchmarks, judged the way they are published.
 
 mod candidates;
+mod cascade;
 mod ddi13;
 mod drugcomb;
 mod expert;
@@ -54,6 +55,10 @@ pub struct BenchmarkArgs {
     /// Which mentions the system has: those of the gold file, those it finds, or both in turn
     #[arg(long, value_enum, value_name = "WHICH")]
     mentions: Option<Mentions>,
+    /// With --extractor cascade: accuracy at so many shares of sentences sent to the language model, from one pass of
+    /// each over all candidates
+    #[arg(long, value_name = "POINTS", conflicts_with_all = ["predictions", "from_warehouse", "report"])]
+    cascade_curve: Option<usize>,
     /// Write a self-contained HTML report with every error
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,

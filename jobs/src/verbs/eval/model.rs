@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use rexdrug_operators::backend::{ExtractItem, Extraction, ItemMention, MentionPolicy};
+use rexdrug_operators::backend::{ExtractItem, Extraction, ItemError, ItemMention, MentionPolicy};
 use rexdrug_operators::extract::{ExtractEngine, stated};
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::session::{Session, SessionOptions};
@@ -88,22 +88,43 @@ impl Model {
     /// # Errors
     /// When the plan or the backend fails as a whole.
     pub async fn end_to_end(&self, items: &[Item]) -> Result<Vec<Prediction>> {
-        let all = self.all(items).await?;
-        let kept = self.kept(items, self.prefilter.clone()).await?;
-        let answers = self.ask(kept).await?;
-        let found = items.iter().zip(answers).zip(all);
-        Ok(found
-            .map(|((gold, answer), lexicon)| match (answer, lexicon) {
-                (Some(Ok(extraction)), _) => self.committed(gold, extraction),
-                (Some(Err(error)), _) | (None, Some(Err(error))) => Prediction::refused(error.message),
-                // Cut by the prefilter: no model sees it, and at most one drug was found.
-                (None, Some(Ok(item))) => Prediction::from_spans(gold, spans(&item.mentions), Vec::new()),
-                (None, None) => Prediction::refused("the sentence was lost before the model"),
-            })
+        let (answers, cut) = (self.candidates(items).await?, self.without_model(items).await?);
+        Ok(items
+            .iter()
+            .zip(answers)
+            .zip(cut)
+            .map(|((gold, answer), cut)| answer.map_or(cut, |answer| self.committed(gold, answer)))
             .collect())
     }
 
-    fn committed(&self, gold: &Item, mut extraction: Extraction) -> Prediction {
+    /// The model's answers to the sentences that `run` would show it; none for those that the prefilter cuts.
+    ///
+    /// # Errors
+    /// When the plan or the backend fails as a whole.
+    pub async fn candidates(&self, items: &[Item]) -> Result<Vec<Slot<Extraction>>> {
+        let kept = self.kept(items, self.prefilter.clone()).await?;
+        self.ask(kept).await
+    }
+
+    /// What is said of each sentence if no model sees it: the mentions of the lexicon, no combination.
+    ///
+    /// # Errors
+    /// When the plan fails.
+    pub async fn without_model(&self, items: &[Item]) -> Result<Vec<Prediction>> {
+        let cut = items.iter().zip(self.all(items).await?).map(|(gold, lexicon)| match lexicon {
+            Some(Ok(item)) => Prediction::from_spans(gold, spans(&item.mentions), Vec::new()),
+            Some(Err(error)) => Prediction::refused(error.message),
+            None => Prediction::refused("the sentence was lost before the model"),
+        });
+        Ok(cut.collect())
+    }
+
+    /// What `run` would commit of an answer.
+    pub fn committed(&self, gold: &Item, answer: Result<Extraction, ItemError>) -> Prediction {
+        let mut extraction = match answer {
+            Ok(extraction) => extraction,
+            Err(error) => return Prediction::refused(error.message),
+        };
         let refused = std::mem::take(&mut extraction.refused);
         let believed = extraction.mentions.iter().enumerate().filter(|(index, _)| !refused.contains(index));
         let mentions: Vec<ItemMention> = believed.map(|(_, mention)| mention.clone()).collect();

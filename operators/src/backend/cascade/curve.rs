@@ -6,25 +6,25 @@ use crate::backend::{Extraction, ItemError};
 
 /// One setting of the thresholds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct CurvePoint {
+pub struct CurvePoint<S> {
     /// Half the width of the open interval of probabilities around `centre`.
     pub width: f32,
     /// Share of the sentences that the second backend was asked about, 0 to 1.
     pub share: f64,
     /// What the caller's score gives the merged answers.
-    pub score: f64,
+    pub score: S,
 }
 
 /// The curve from the first backend alone (share 0) to the second alone (share 1), over intervals that grow around
 /// `centre` just so far that one more sentence is open. Both backends are asked once about everything; every point
 /// after that is arithmetic. `score` judges the merged answers of all sentences, in their order.
-pub fn curve<'a>(
+pub fn curve<'a, S>(
     first: &'a [Result<Extraction, ItemError>],
     second: &'a [Result<Extraction, ItemError>],
     centre: f32,
     points: usize,
-    score: impl Fn(&[&'a Result<Extraction, ItemError>]) -> f64,
-) -> Vec<CurvePoint> {
+    score: impl Fn(&[&'a Result<Extraction, ItemError>]) -> S,
+) -> Vec<CurvePoint<S>> {
     let count = first.len().min(second.len());
     // How uncertain the first backend is: the distance of its probability from the centre, 0 where it gave none.
     let distance = |answer: &Result<Extraction, ItemError>| match answer {

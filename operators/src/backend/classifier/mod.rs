@@ -8,6 +8,9 @@
 //! Mentions: given ones and spans of the tagger are candidates; `mentions.json` of the model folder decides which of them
 //! are drugs. A folder without that file takes the union and lets the mention head refuse.
 //!
+//! `first_pass.json`, where it is asked for, settles sentences that state nothing before they are tokenised. Given
+//! mentions always go through the network.
+//!
 //! A sentence longer than `max_tokens` runs as half-overlapping windows; pairs are averaged over the windows that hold
 //! both mentions, and clusters over the pairs that some window held.
 
@@ -17,6 +20,7 @@ mod decision;
 mod decode;
 mod encode;
 mod features;
+mod first_pass;
 mod rows;
 mod tags;
 #[cfg(test)]
@@ -33,8 +37,8 @@ use futures::stream::{FuturesUnordered, StreamExt};
 use super::batching::{BatchStrategy, TokenBudget};
 use super::pool::Pool;
 use super::{
-    Backend, BackendError, BackendInfo, Device, ExtractItem, ItemError, ItemMention, MentionPolicy, OrtRuntime,
-    PairExtraction, Reason, Reply, Stats, session,
+    Backend, BackendError, BackendInfo, Device, ExtractItem, Extraction, ItemError, ItemMention, MentionPolicy,
+    OrtRuntime, PairExtraction, Reason, Reply, Stats, session,
 };
 use crate::model::{MODEL_FILE, ModelFolder, ModelTask, PAIRS_FILE};
 
@@ -42,6 +46,7 @@ pub use super::merge::OverlapRule;
 pub use bare::bare_loop_seconds;
 use decision::Decision;
 use encode::{Encoded, Encoder};
+use first_pass::FirstPass;
 use worker::{Rules, Worker};
 
 /// Sentences in a row that may fail before the run stops.
@@ -62,6 +67,8 @@ pub struct ClassifierOptions {
     pub library: Option<PathBuf>,
     /// Which span stays where a tagged mention overlaps a given one.
     pub overlap: OverlapRule,
+    /// Whether the model's first pass, if it has one, settles hopeless sentences.
+    pub first_pass: bool,
 }
 
 impl ClassifierOptions {
@@ -78,6 +85,7 @@ impl ClassifierOptions {
             max_batch_rows,
             library: None,
             overlap: OverlapRule::default(),
+            first_pass: false,
         }
     }
 }
@@ -96,6 +104,7 @@ pub struct Classifier {
     pool: Pool<Worker>,
     sessions: usize,
     failures: AtomicUsize,
+    first_pass: Option<FirstPass>,
 }
 
 impl Classifier {
@@ -149,7 +158,8 @@ impl Classifier {
         let strategy = Box::new(TokenBudget { max_tokens: options.max_batch_tokens, max_rows });
         let labels = manifest.labels.clone();
         let (pool, failures) = (Pool::start(workers)?, AtomicUsize::new(0));
-        Ok(Self { info, encoder, labels, strategy, pool, sessions, failures })
+        let first_pass = if options.first_pass { FirstPass::load(folder)? } else { None };
+        Ok(Self { info, encoder, labels, strategy, pool, sessions, failures, first_pass })
     }
 
     /// Tokenises off the async threads.
@@ -266,8 +276,23 @@ impl Backend for Classifier {
     }
 
     async fn extract(&self, items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
-        let (answers, stats) = self.run(items, Worker::answer).await?;
-        Ok(Reply { answers, stats })
+        let mut answers: Vec<Option<Result<Extraction, ItemError>>> = Vec::with_capacity(items.len());
+        let mut open = Vec::with_capacity(items.len());
+        for item in items {
+            let pass = self.first_pass.as_ref().filter(|_| item.policy == MentionPolicy::Union);
+            let settled = pass.and_then(|pass| pass.settled(&item));
+            if settled.is_none() {
+                open.push(item);
+            }
+            answers.push(settled.map(Ok));
+        }
+        let settled = answers.len() - open.len();
+        let (found, mut stats) = self.run(open, Worker::answer).await?;
+        stats.settled += settled;
+        let mut found = found.into_iter();
+        let unanswered = || Err(ItemError::new(Reason::InferenceFailed, "the worker gave no answer"));
+        let answers = answers.into_iter().map(|answer| answer.or_else(|| found.next()).unwrap_or_else(unanswered));
+        Ok(Reply { answers: answers.collect(), stats })
     }
 }
 

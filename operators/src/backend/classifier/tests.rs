@@ -452,7 +452,7 @@ fn a_device_that_is_not_there_is_refused_and_never_replaced() {
     }
 }
 
-/// The shipped model answers as the training code's ONNX run did.
+/// The shipped models answer as the training code's ONNX run did.
 #[test]
 fn the_shipped_model_answers_as_it_did_in_training() {
     let Some(folder) = shipped_folder().filter(|_| runtime()) else { return };
@@ -588,4 +588,40 @@ async fn refused_mentions_are_told() {
     let found = answers(&load(tiny_folder(), |_| {}), vec![item]).await.remove(0).unwrap();
     let names: Vec<&str> = found.refused.iter().map(|&index| found.mentions[index].name.as_str()).collect();
     assert_eq!(names, ["patients"]);
+}
+
+/// Settled sentences are answered in their places; what goes on is answered as without a first pass, and given mentions
+/// always go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_pass_settles_what_states_nothing_and_changes_nothing_else() {
+    let Some(folder) = shipped_folder().filter(|_| runtime()) else { return };
+    let sentences = |policy| {
+        vec![
+            item(
+                "Cells were treated with aspirin, glucose or insulin.",
+                &[("glucose", "seed:glucose"), ("insulin", "seed:insulin")],
+                policy,
+            ),
+            item(
+                "Cisplatin plus gemcitabine prolonged survival.",
+                &[("Cisplatin", "seed:cisplatin"), ("gemcitabine", "seed:gemcitabine")],
+                policy,
+            ),
+            item(
+                "Plasma glucose and serum calcium were measured by enzymatic assays in all samples.",
+                &[("glucose", "seed:glucose"), ("calcium", "seed:calcium")],
+                policy,
+            ),
+        ]
+    };
+    let (with, without) = (load(&folder, |options| options.first_pass = true), load(&folder, |_| {}));
+    let reply = with.extract(sentences(MentionPolicy::Union)).await.unwrap();
+    let plain = without.extract(sentences(MentionPolicy::Union)).await.unwrap();
+    assert_eq!((plain.stats.settled, reply.answers.len()), (0, 3));
+    assert!((1..3).contains(&reply.stats.settled), "{} of 3 settled", reply.stats.settled);
+    assert_eq!(reply.answers[1], plain.answers[1]);
+    assert_eq!(reply.answers[1].as_ref().unwrap().combinations.len(), 1);
+    assert!(reply.answers[2].as_ref().unwrap().combinations.is_empty());
+    let given = with.extract(sentences(MentionPolicy::Given)).await.unwrap();
+    assert_eq!(given.stats.settled, 0);
 }
