@@ -80,6 +80,14 @@ pub enum Extractor {
     Cascade,
 }
 
+#[cfg(feature = "cluster")]
+impl Extractor {
+    /// Whether all it needs is a model folder.
+    pub fn is_local(self) -> bool {
+        matches!(self, Self::Classifier | Self::Generator)
+    }
+}
+
 /// Form of the log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
@@ -115,6 +123,12 @@ enum Verb {
     Verify(verbs::verify::VerifyArgs),
     /// Join small files and delete what no reader needs any more
     Compact(verbs::compact::CompactArgs),
+    /// Serve a cluster: hand the plans of runs to workers
+    #[cfg(feature = "cluster")]
+    Scheduler(verbs::scheduler::SchedulerArgs),
+    /// Work for a cluster
+    #[cfg(feature = "cluster")]
+    Worker(verbs::worker::WorkerArgs),
 }
 
 impl Cli {
@@ -138,6 +152,10 @@ impl Cli {
             Verb::Traces(args) => verbs::traces::run(args, &settings).await,
             Verb::Verify(args) => verbs::verify::run(args, &settings).await,
             Verb::Compact(args) => verbs::compact::run(args, &settings).await,
+            #[cfg(feature = "cluster")]
+            Verb::Scheduler(args) => verbs::scheduler::run(args, &settings).await,
+            #[cfg(feature = "cluster")]
+            Verb::Worker(args) => verbs::worker::run(args, &settings).await,
         }
     }
 }

@@ -8,8 +8,9 @@ use crate::cli::LogFormat;
 
 /// Starts logging at `info`, or at what `REXDRUG_LOG` says; chatty libraries stay at `warn`.
 pub fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("REXDRUG_LOG")
-        .unwrap_or_else(|_| EnvFilter::new("warn,rexdrug=info,rexdrug_pipeline=info,rexdrug_operators=info"));
+    let filter = EnvFilter::try_from_env("REXDRUG_LOG").unwrap_or_else(|_| {
+        EnvFilter::new("warn,rexdrug=info,rexdrug_pipeline=info,rexdrug_operators=info,rexdrug_cluster=info")
+    });
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
     // Without it, a log line that cannot be written is reported by a macro that panics when standard error is closed.
     let lines = lines.log_internal_errors(false);

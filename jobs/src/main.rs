@@ -12,6 +12,8 @@ macro_rules! eprintln {
 }
 
 mod cli;
+#[cfg(feature = "cluster")]
+mod cluster;
 mod config;
 mod exit;
 mod failpoint;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use rexdrug_operators::backend::{Backend, Cascade, CascadePolicy, Device};
+use rexdrug_operators::backend::{Backend, BackendInfo, Cascade, CascadePolicy, Device};
 use rexdrug_operators::extract::{ExtractEngine, ExtractOptions, RunFields};
 use rexdrug_operators::lexicon::Lexicon;
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
@@ -26,13 +26,26 @@ const DEFAULT_MODEL: &str = "data/models/rexdrug-mini";
 /// # Errors
 /// When the file cannot be read or does not match its hash.
 pub fn lexicon(settings: &Settings) -> Result<Arc<Lexicon>> {
-    let lexicon = match &settings.lexicon {
-        Some(path) => Lexicon::load(path).with_context(|| format!("lexicon {} cannot be used", path.display()))?,
+    Ok(lexicon_bytes(settings)?.0)
+}
+
+/// As [`lexicon`], with the bytes of its file.
+///
+/// # Errors
+/// As [`lexicon`].
+pub fn lexicon_bytes(settings: &Settings) -> Result<(Arc<Lexicon>, Vec<u8>)> {
+    let (lexicon, bytes) = match &settings.lexicon {
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| format!("lexicon {} cannot be read", path.display()))?;
+            let unusable = || format!("lexicon {} cannot be used", path.display());
+            (Lexicon::from_bytes(&bytes).with_context(unusable)?, bytes)
+        }
         None => {
-            Lexicon::from_bytes(SEED_LEXICON).context("the seed lexicon in this binary is damaged; build it again")?
+            let lexicon = Lexicon::from_bytes(SEED_LEXICON);
+            (lexicon.context("the seed lexicon in this binary is damaged; build it again")?, SEED_LEXICON.to_vec())
         }
     };
-    Ok(Arc::new(lexicon))
+    Ok((Arc::new(lexicon), bytes))
 }
 
 /// The warehouse of the settings, opened.
@@ -107,20 +120,46 @@ fn engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
     }
 }
 
-/// The engine of a model folder or a script.
-fn local_engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
+/// The model folder or script of the settings, and its device.
+///
+/// # Errors
+/// When there is no such model or device.
+pub fn wanted_model(settings: &Settings) -> Result<ExtractOptions> {
     let device: Device = settings.device.parse()?;
     let model_uri = match &settings.model {
         Some(model) if model.to_string_lossy().starts_with("scripted:") => model.to_string_lossy().into_owned(),
         _ => model_folder(settings)?.to_string_lossy().into_owned(),
     };
-    let wanted = ExtractOptions {
-        model_uri: model_uri.clone(),
-        device: device.to_string(),
-        first_pass: settings.first_pass.unwrap_or(false),
-        ..ExtractOptions::default()
+    let first_pass = settings.first_pass.unwrap_or(false);
+    Ok(ExtractOptions { model_uri, device: device.to_string(), first_pass, ..ExtractOptions::default() })
+}
+
+/// The engine of a model folder or a script.
+fn local_engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
+    let wanted = wanted_model(settings)?;
+    Ok((ExtractEngine::load(&wanted)?, wanted.model_uri))
+}
+
+/// What a plan asks of the prefilter and of the model that `info` describes.
+pub fn extract_settings(
+    settings: &Settings,
+    lexicon: &Lexicon,
+    info: BackendInfo,
+    model_uri: &str,
+    run_id: &str,
+    at: i64,
+) -> ExtractSettings {
+    let run = RunFields {
+        run_id: run_id.to_owned(),
+        rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
+        lexicon_sha256: lexicon.sha256().to_owned(),
+        extracted_at: at,
     };
-    Ok((ExtractEngine::load(&wanted)?, model_uri))
+    let mut extract = ExtractOptions::for_engine(&info, model_uri, run);
+    extract.min_confidence = settings.min_confidence.unwrap_or(extract.min_confidence);
+    extract.first_pass = settings.first_pass.unwrap_or(false);
+    let prefilter = PrefilterOptions { count_members: settings.regimens, ..PrefilterOptions::for_lexicon(lexicon) };
+    ExtractSettings { prefilter, extract, info }
 }
 
 /// Loads lexicon and model; the model answers a probe on the device asked for, or this fails.
@@ -130,19 +169,6 @@ fn local_engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
 pub fn extraction(settings: &Settings, run_id: &str, at: i64) -> Result<Extraction> {
     let lexicon = lexicon(settings)?;
     let (engine, model_uri) = engine(settings).context("the extraction model cannot be used")?;
-    let info = engine.info().clone();
-    let run = RunFields {
-        run_id: run_id.to_owned(),
-        rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
-        lexicon_sha256: lexicon.sha256().to_owned(),
-        extracted_at: at,
-    };
-    let mut extract = ExtractOptions::for_engine(&info, &model_uri, run);
-    extract.min_confidence = settings.min_confidence.unwrap_or(extract.min_confidence);
-    extract.first_pass = settings.first_pass.unwrap_or(false);
-    let prefilter = PrefilterOptions { count_members: settings.regimens, ..PrefilterOptions::for_lexicon(&lexicon) };
-    Ok(Extraction {
-        resources: OperatorResources { lexicon: Some(lexicon), engine: Some(Arc::new(engine)) },
-        settings: ExtractSettings { prefilter, extract, info },
-    })
+    let settings = extract_settings(settings, &lexicon, engine.info().clone(), &model_uri, run_id, at);
+    Ok(Extraction { resources: OperatorResources { lexicon: Some(lexicon), engine: Some(Arc::new(engine)) }, settings })
 }

@@ -18,7 +18,8 @@ use crate::OperatorError;
 use crate::drug_prefilter::DrugPrefilterExec;
 use crate::extract::ExtractExec;
 use crate::logical::{Operator, OperatorNode};
-use crate::planner::OperatorResources;
+use crate::pending::PendingExec;
+use crate::planner::PlanOperators;
 use crate::sentence_segment::SentenceSegmentExec;
 
 /// Marks our nodes among those of other codecs.
@@ -109,20 +110,22 @@ impl LogicalExtensionCodec for RexdrugLogicalCodec {
 #[derive(Debug)]
 pub struct RexdrugPhysicalCodec {
     inner: Arc<dyn PhysicalExtensionCodec>,
-    resources: OperatorResources,
+    resources: Arc<dyn PlanOperators>,
 }
 
 impl RexdrugPhysicalCodec {
     /// Delegates what is not ours to `inner`; decoded operators run on `resources`.
-    pub fn new(inner: Arc<dyn PhysicalExtensionCodec>, resources: OperatorResources) -> Self {
-        Self { inner, resources }
+    pub fn new(inner: Arc<dyn PhysicalExtensionCodec>, resources: impl PlanOperators + 'static) -> Self {
+        Self { inner, resources: Arc::new(resources) }
     }
 }
 
 /// The operator that `node` runs, where it is one of ours.
 fn operator_of(node: &Arc<dyn ExecutionPlan>) -> Option<Operator> {
     let any: &dyn std::any::Any = node.as_ref();
-    if any.is::<SentenceSegmentExec>() {
+    if let Some(node) = any.downcast_ref::<PendingExec>() {
+        Some(node.operator().pending().clone())
+    } else if any.is::<SentenceSegmentExec>() {
         Some(Operator::SentenceSegment)
     } else if let Some(node) = any.downcast_ref::<DrugPrefilterExec>() {
         Some(Operator::DrugPrefilter(node.operator().options().clone()))

@@ -20,6 +20,7 @@ pub mod functions;
 pub mod lexicon;
 pub mod logical;
 pub mod model;
+pub mod pending;
 pub mod planner;
 pub mod segment;
 pub mod sentence_segment;
@@ -28,6 +29,6 @@ mod unary_exec;
 
 pub use drug_prefilter::{DrugPrefilter, DrugPrefilterExec, PrefilterOptions};
 pub use error::OperatorError;
-pub use planner::OperatorResources;
+pub use planner::{OperatorResources, PlanOperators};
 pub use sentence_segment::{SentenceSegment, SentenceSegmentExec};
 pub use unary_exec::{BatchKernel, UnaryExec, UnaryOperator};

@@ -38,7 +38,8 @@ impl Operator {
         serde_json::from_slice(bytes).map_err(|error| OperatorError::Codec { reason: error.to_string() }.into())
     }
 
-    fn name(&self) -> &'static str {
+    /// Name of its plan node.
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::SentenceSegment => "SentenceSegment",
             Self::DrugPrefilter(_) => "DrugPrefilter",
@@ -46,7 +47,8 @@ impl Operator {
         }
     }
 
-    fn output(&self) -> &'static rexdrug_schemas::Table {
+    /// Table whose columns it gives.
+    pub(crate) fn output(&self) -> &'static rexdrug_schemas::Table {
         match self {
             Self::SentenceSegment => &SENTENCES,
             Self::DrugPrefilter(_) => &CANDIDATES,

@@ -18,6 +18,15 @@ use crate::lexicon::Lexicon;
 use crate::logical::{Operator, OperatorNode};
 use crate::sentence_segment::{SentenceSegment, SentenceSegmentExec};
 
+/// Makes execution plan nodes of operators, with whatever a process holds for them.
+pub trait PlanOperators: std::fmt::Debug + Send + Sync {
+    /// Builds the execution plan node of `operator` over `input`.
+    ///
+    /// # Errors
+    /// When the plan names a lexicon or model that this process cannot use, or `input` lacks columns.
+    fn plan_operator(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>>;
+}
+
 /// What a process holds for the operators: one lexicon and one extraction engine, shared by all partitions.
 #[derive(Debug, Clone, Default)]
 pub struct OperatorResources {
@@ -27,12 +36,8 @@ pub struct OperatorResources {
     pub engine: Option<Arc<ExtractEngine>>,
 }
 
-impl OperatorResources {
-    /// Builds the execution plan node of `operator` over `input`.
-    ///
-    /// # Errors
-    /// When the plan names a lexicon or model by a hash that this process does not hold, or `input` lacks columns.
-    pub fn plan_operator(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+impl PlanOperators for OperatorResources {
+    fn plan_operator(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(match operator {
             Operator::SentenceSegment => {
                 Arc::new(SentenceSegmentExec::try_new(Arc::new(SentenceSegment::default()), input)?)
@@ -64,13 +69,13 @@ fn missing(resource: &'static str, expected: &str, got: Option<&str>) -> Operato
 /// Plans [`OperatorNode`]s; everything else goes to DataFusion's planner.
 #[derive(Debug)]
 pub struct OperatorPlanner {
-    resources: OperatorResources,
+    resources: Arc<dyn PlanOperators>,
 }
 
 impl OperatorPlanner {
     /// A planner that hands out `resources`.
-    pub fn new(resources: OperatorResources) -> Self {
-        Self { resources }
+    pub fn new(resources: impl PlanOperators + 'static) -> Self {
+        Self { resources: Arc::new(resources) }
     }
 }
 

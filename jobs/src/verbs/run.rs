@@ -4,17 +4,21 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
+#[cfg(feature = "cluster")]
+use anyhow::bail;
 use chrono::Utc;
 use clap::Args;
 use indicatif::{HumanBytes, HumanCount};
 use rexdrug_operators::OperatorResources;
 use rexdrug_operators::extract::LanguageModelCounts;
-use rexdrug_pipeline::run::{RunOptions, RunSummary, run_files};
+use rexdrug_pipeline::run::{Engine, RunOptions, RunSummary, run_files};
 use rexdrug_pipeline::session::{Session, SessionOptions};
 use rexdrug_pipeline::source::IngestOptions;
 use rexdrug_pipeline::warehouse::Warehouse;
 use serde::Serialize;
 
+#[cfg(feature = "cluster")]
+use crate::cluster::ClusterArgs;
 use crate::config::Settings;
 use crate::inputs::{ArticleReport, InputArgs};
 use crate::spool::Spool;
@@ -57,6 +61,9 @@ pub struct RunArgs {
     inputs: InputArgs,
     #[command(flatten)]
     rules: RunRules,
+    #[cfg(feature = "cluster")]
+    #[command(flatten)]
+    cluster: ClusterArgs,
     /// Most reported combinations to show at the end; 0 for none
     #[arg(long, default_value_t = 15, value_name = "N")]
     top: usize,
@@ -77,14 +84,23 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
     let articles = inputs.report();
     let started = Utc::now();
     let run_id = uuid::Uuid::new_v4().to_string();
-    let (operators, extraction) = match extract {
+    #[cfg(feature = "cluster")]
+    if !extract && args.cluster.is_given() {
+        bail!("ingest reads files on this machine and extracts nothing; leave --cluster out, or use run");
+    }
+    let (engine, extraction): (Arc<dyn Engine>, _) = match extract {
+        #[cfg(feature = "cluster")]
+        true if args.cluster.is_given() => {
+            let remote = args.cluster.engine(&settings, &warehouse, &run_id, started.timestamp_micros()).await?;
+            (remote.0, Some(remote.1))
+        }
         true => {
             let loaded = resources::extraction(&settings, &run_id, started.timestamp_micros())?;
-            (loaded.resources, Some(loaded.settings))
+            let session = Session::new(&SessionOptions::with_threads(settings.threads), loaded.resources)?;
+            (Arc::new(session), Some(loaded.settings))
         }
-        false => (OperatorResources::default(), None),
+        false => (Arc::new(planning.clone()), None),
     };
-    let session = Session::new(&SessionOptions::with_threads(settings.threads), operators)?;
     let options = RunOptions {
         run_id,
         verb: if extract { "run" } else { "ingest" },
@@ -97,7 +113,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
     };
     let verb = options.verb;
     let progress = metrics::counting(settings.metrics_file.as_deref(), verb, Arc::new(inputs.progress));
-    let summary = run_files(&warehouse, &session, inputs.stream, options, progress).await?;
+    let summary = run_files(&warehouse, engine, inputs.stream, options, progress).await?;
     let articles = articles(summary.counts.records_read);
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&Outcome { summary: &summary, articles })?);
@@ -105,8 +121,8 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         report(&summary, &warehouse);
         articles.print();
         if extract && args.top > 0 && !summary.stopped {
-            warehouse.register(session.context()).await?;
-            top::print(session.context(), args.top).await?;
+            warehouse.register(planning.context()).await?;
+            top::print(planning.context(), args.top).await?;
         }
     }
     Ok(verdict(&summary, settings.max_quarantine))

@@ -111,7 +111,7 @@ pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
         stop,
     };
     let progress = metrics::counting(settings.metrics_file.as_deref(), "sync", Arc::new(Progress::over_sources(0)));
-    let summary = sync(&warehouse, &session, &options, run, lease, handle, progress).await?;
+    let summary = sync(&warehouse, Arc::new(session), &options, run, lease, handle, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {

@@ -129,12 +129,6 @@ pub enum BackendError {
         /// What is known about it.
         message: String,
     },
-    /// A process that plans was asked to run.
-    #[error("this process only plans and holds no sessions of model `{model_id}`; run the plan on a worker")]
-    PlanOnly {
-        /// The model.
-        model_id: String,
-    },
     /// Nothing succeeds any more.
     #[error(
         "{failures} sentences in a row failed on {device}, the last with: {message}; check the device and the model"

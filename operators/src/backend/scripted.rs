@@ -1,10 +1,12 @@
 //! Canned answers, for tests and for trying a pipeline without a model.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use rexdrug_schemas::Effect;
 use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
 
 use super::{
     Backend, BackendError, BackendInfo, ExtractItem, ExtractedCombination, Extraction, ItemError, Reason, Reply, Stats,
@@ -13,12 +15,16 @@ use super::{
 
 /// All mentions of a sentence joined as POS when it contains a keyword; refused when it contains another.
 ///
-/// As an address: `scripted:keyword=with;refuse=unreadable;delay_ms=5`; every part may be left out.
+/// As an address: `scripted:keyword=with;refuse=unreadable;delay_ms=5;service_us=300`; every part may be left out.
+/// `delay_ms` is the latency of a call, as of a server far away; `service_us` is the time that a sentence occupies a device
+/// that serves one call after the other.
 #[derive(Debug, Clone)]
 pub struct Scripted {
     keyword: String,
     refuse: Option<String>,
     delay: Duration,
+    service: Duration,
+    device: Arc<Mutex<()>>,
     info: BackendInfo,
 }
 
@@ -38,7 +44,8 @@ impl Scripted {
             context_chars: 0,
             preferred_items: 64,
         };
-        Self { keyword, refuse: None, delay: Duration::ZERO, info }.identified()
+        Self { keyword, refuse: None, delay: Duration::ZERO, service: Duration::ZERO, device: Arc::default(), info }
+            .identified()
     }
 
     /// Refuses sentences that contain `text`.
@@ -77,7 +84,14 @@ impl Scripted {
                     let millis = number.parse().map_err(|_| refused(format!("delay_ms is `{number}`, no number")))?;
                     backend.delay = Duration::from_millis(millis);
                 }
-                _ => return Err(refused(format!("unknown part `{part}`; expected keyword=, refuse= or delay_ms="))),
+                Some(("service_us", number)) => {
+                    let micros = number.parse().map_err(|_| refused(format!("service_us is `{number}`, no number")))?;
+                    backend.service = Duration::from_micros(micros);
+                }
+                _ => {
+                    let expected = "expected keyword=, refuse=, delay_ms= or service_us=";
+                    return Err(refused(format!("unknown part `{part}`; {expected}")));
+                }
             }
         }
         Ok(backend.identified())
@@ -119,6 +133,10 @@ impl Backend for Scripted {
         let started = Instant::now();
         if !self.delay.is_zero() {
             tokio::time::sleep(self.delay).await;
+        }
+        if !self.service.is_zero() {
+            let _turn = self.device.lock().await;
+            tokio::time::sleep(self.service * u32::try_from(items.len()).unwrap_or(u32::MAX)).await;
         }
         let answers = items.into_iter().map(|item| self.answer(item)).collect();
         Ok(Reply { answers, stats: Stats { batches: 1, inference: started.elapsed(), ..Stats::default() } })

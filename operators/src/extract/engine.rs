@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use async_trait::async_trait;
 use tokio::sync::Semaphore;
 
 use super::options::ExtractOptions;
@@ -42,13 +41,7 @@ impl ExtractEngine {
         let backend: Arc<dyn Backend> = if options.model_uri.starts_with(SCRIPTED_SCHEME) {
             Arc::new(Scripted::from_address(&options.model_uri)?)
         } else {
-            let path = local_path(&options.model_uri)?;
-            let folder = if options.model_sha256.is_empty() {
-                ModelFolder::open(path)?
-            } else {
-                ModelFolder::open_expecting(path, &options.model_sha256)?
-            };
-            folder.require_task(ModelTask::DrugComb)?;
+            let folder = model_folder(options)?;
             if folder.manifest().backend == GENERATOR {
                 let mut settings = GeneratorOptions::for_device(device);
                 settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
@@ -65,9 +58,25 @@ impl ExtractEngine {
         Ok(Self::new(backend, options.queue_rows))
     }
 
-    /// An engine to plan with but not to run, for a scheduler: it knows of the model without loading it.
-    pub fn plan_only(info: BackendInfo, queue_rows: usize) -> Self {
-        Self::new(Arc::new(PlanOnly(info)), queue_rows)
+    /// What [`ExtractEngine::load`] would hold, from the manifest and the files' hashes alone: for a process that sends
+    /// the model to others. Sizes that only a loaded model knows are 0, and its prompt is left out.
+    ///
+    /// # Errors
+    /// When the folder cannot be used or is not of this task.
+    pub fn describe(options: &ExtractOptions) -> Result<BackendInfo, BackendError> {
+        if options.model_uri.starts_with(SCRIPTED_SCHEME) {
+            return Ok(Scripted::from_address(&options.model_uri)?.info().clone());
+        }
+        let folder = model_folder(options)?;
+        Ok(BackendInfo {
+            extractor: folder.manifest().backend.clone(),
+            model_id: folder.manifest().name.clone(),
+            model_sha256: folder.sha256().to_owned(),
+            prompt_sha256: None,
+            device: options.device.parse::<Device>()?.to_string(),
+            context_chars: 0,
+            preferred_items: 0,
+        })
     }
 
     /// What the backend is.
@@ -121,18 +130,15 @@ impl ExtractEngine {
     }
 }
 
-#[derive(Debug)]
-struct PlanOnly(BackendInfo);
-
-#[async_trait]
-impl Backend for PlanOnly {
-    fn info(&self) -> &BackendInfo {
-        &self.0
-    }
-
-    async fn extract(&self, _items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
-        Err(BackendError::PlanOnly { model_id: self.0.model_id.clone() })
-    }
+fn model_folder(options: &ExtractOptions) -> Result<ModelFolder, BackendError> {
+    let path = local_path(&options.model_uri)?;
+    let folder = if options.model_sha256.is_empty() {
+        ModelFolder::open(path)?
+    } else {
+        ModelFolder::open_expecting(path, &options.model_sha256)?
+    };
+    folder.require_task(ModelTask::DrugComb)?;
+    Ok(folder)
 }
 
 /// A model folder is local: `file://` and plain paths.

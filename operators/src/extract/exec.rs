@@ -87,6 +87,8 @@ pub struct Extract {
     /// Shared by all partitions and all plans of the process.
     engine: Arc<ExtractEngine>,
     provenance: Arc<ExtractionProvenance>,
+    /// Where refused sentences go: the engine's collector, unless the plan has one of its own.
+    quarantine: QuarantineCollector,
 }
 
 /// The plan node that extracts drug combinations from candidate sentences.
@@ -125,7 +127,14 @@ impl Extract {
             device: info.device.clone(),
             extracted_at: options.run.extracted_at,
         });
-        Ok(Self { options, engine, provenance })
+        let quarantine = engine.quarantine().clone();
+        Ok(Self { options, engine, provenance, quarantine })
+    }
+
+    /// Refused sentences go to `collector` instead of the engine's, which all plans of the process share.
+    #[must_use]
+    pub fn with_quarantine(self, collector: QuarantineCollector) -> Self {
+        Self { quarantine: collector, ..self }
     }
 
     /// Its options.
@@ -178,6 +187,7 @@ impl UnaryOperator for Extract {
             under_way: VecDeque::new(),
             engine: Arc::clone(&self.engine),
             provenance: Arc::clone(&self.provenance),
+            quarantine: self.quarantine.clone(),
             min_confidence: self.options.min_confidence,
             metrics: ExtractMetrics::new(metrics, partition),
         };
@@ -216,6 +226,7 @@ struct PartitionExtraction {
     under_way: VecDeque<UnderWay>,
     engine: Arc<ExtractEngine>,
     provenance: Arc<ExtractionProvenance>,
+    quarantine: QuarantineCollector,
     min_confidence: f32,
     metrics: ExtractMetrics,
 }
@@ -335,7 +346,7 @@ impl PartitionExtraction {
             }
         }
         metrics.sentences_quarantined.add(quarantined.len());
-        if !self.engine.quarantine().extend(quarantined) {
+        if !self.quarantine.extend(quarantined) {
             return Err(DataFusionError::ResourcesExhausted(format!(
                 "more than {} sentences were refused since the quarantine was last written; look at their reasons \
                  before running on",
@@ -364,7 +375,7 @@ impl PartitionExtraction {
             source_seq: candidates.source_seq.value(row),
             source_record: candidates.source_record.value(row),
             run_id: self.provenance.run_id.clone(),
-            reason: error.reason.code(),
+            reason: error.reason.code().into(),
             message: error.message,
             excerpt: excerpt(candidates.sentence.value(row)),
         }

@@ -1,14 +1,14 @@
 //! Counters of the extraction node that only language models move: what was asked, what it cost, what was refused.
 
 use datafusion::physical_plan::metrics::{Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::backend::Stats;
 
 macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
         /// Sums over the sentences that language models were asked about; all 0 where none was.
-        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+        #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
         pub struct LanguageModelCounts {
             $($(#[$doc])* pub $name: u64,)*
         }

@@ -1,5 +1,6 @@
 //! Sentences that could not be extracted, kept until the driver writes them to the `quarantine` table.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{ArrayRef, Int64Array, StringArray, TimestampMicrosecondArray, new_null_array};
@@ -7,6 +8,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
 use rexdrug_schemas::{QUARANTINE, QuarantineStage};
+use serde::{Deserialize, Serialize};
 
 use super::output::assemble;
 
@@ -16,7 +18,7 @@ const CAPACITY: usize = 100_000;
 const EXCERPT_CHARS: usize = 200;
 
 /// One sentence that could not be extracted.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuarantinedSentence {
     /// Document.
     pub doc_id: String,
@@ -35,7 +37,7 @@ pub struct QuarantinedSentence {
     /// Run that refused it.
     pub run_id: String,
     /// Stable reason code.
-    pub reason: &'static str,
+    pub reason: Cow<'static, str>,
     /// What was wrong.
     pub message: String,
     /// Beginning of the sentence, at most 200 code points.
@@ -128,7 +130,7 @@ pub fn quarantine_batch(rows: &[QuarantinedSentence], at: i64) -> Result<RecordB
         &QUARANTINE,
         vec![
             ("stage", text(|_| QuarantineStage::Sentence.label())),
-            ("reason", text(|row| row.reason)),
+            ("reason", text(|row| &row.reason)),
             ("message", Arc::new(StringArray::from_iter_values(rows.iter().map(place)))),
             ("doc_id", text(|row| &row.doc_id)),
             ("source_file", text(|row| &row.source_file)),

@@ -5,16 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use datafusion::prelude::ParquetReadOptions;
+use datafusion::common::runtime::SpawnedTask;
 use futures::{Stream, StreamExt};
 use rexdrug_operators::backend::BackendInfo;
 use rexdrug_operators::drug_prefilter::PrefilterOptions;
 use rexdrug_operators::extract::{self, ExtractOptions};
 use rexdrug_schemas::RunStatus;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
-use super::extraction::{Extracted, extract};
+use super::engine::{Engine, Extracted, Extraction};
+use super::extraction::extract;
 use super::report::{FileCounts, RunEvent, RunObserver, RunSummary};
 use crate::error::PipelineError;
 use crate::session::Session;
@@ -72,29 +73,25 @@ enum Parcel {
 /// When the spool, the plan or the warehouse fails; what was committed stays, and the same call goes on from there.
 pub async fn run_files(
     warehouse: &Warehouse,
-    session: &Session,
+    engine: Arc<dyn Engine>,
     files: impl Stream<Item = impl Into<Input> + Send + 'static> + Send + 'static,
     options: RunOptions,
     observer: Arc<dyn RunObserver>,
 ) -> Result<RunSummary, PipelineError> {
     let started = Instant::now();
     let options = Arc::new(options);
-    let (read, mut to_extract) = mpsc::channel(options.prefetch);
+    let (read, to_extract) = mpsc::channel(options.prefetch);
     let (extracted, mut to_commit) = mpsc::channel(1);
     let mut stages: JoinSet<Result<(), PipelineError>> = JoinSet::new();
     stages.spawn(ingest_stage(warehouse.clone(), files, Arc::clone(&options), read));
-    let (session, settings, watching) = (session.clone(), Arc::clone(&options), Arc::clone(&observer));
-    let reached = warehouse.clone();
-    stages.spawn(async move {
-        while let Some(parcel) = to_extract.recv().await {
-            let parcel = extract_parcel(&session, parcel, &settings, watching.as_ref()).await?;
-            reached.reach(CommitPoint::ExtractionSpooled)?;
-            if extracted.send(parcel).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    });
+    let to_engine = ExtractStage {
+        warehouse: warehouse.clone(),
+        turns: Arc::new(Semaphore::new(engine.files_at_once())),
+        engine,
+        options: Arc::clone(&options),
+        observer: Arc::clone(&observer),
+    };
+    stages.spawn(to_engine.run(to_extract, extracted));
     let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
     loop {
         let parcel = tokio::select! {
@@ -191,30 +188,52 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| PipelineError::Task { task: "reading a file", reason: error.to_string() })?
 }
 
-async fn extract_parcel(
-    session: &Session,
-    parcel: Parcel,
-    options: &RunOptions,
-    observer: &dyn RunObserver,
-) -> Result<Parcel, PipelineError> {
-    match (parcel, &options.extract) {
-        (Parcel::Work { ingested, started, .. }, Some(settings)) => {
-            let extracted = match &ingested.documents {
-                Some(spool) => {
-                    let file = &ingested.source.source_file;
-                    let path = spool.path.to_string_lossy().into_owned();
-                    let documents = session
-                        .context()
-                        .read_parquet(path, ParquetReadOptions::default())
-                        .await
-                        .map_err(|error| PipelineError::plan(file, "reading the spool", &error))?;
-                    extract(session, documents, settings, file, &options.spool, observer).await?
-                }
-                None => Extracted::default(),
-            };
-            Ok(Parcel::Work { ingested, extracted, started })
+/// The stage that hands files to the engine: so many at a time as it takes, passed on in the order they came in.
+struct ExtractStage {
+    warehouse: Warehouse,
+    engine: Arc<dyn Engine>,
+    turns: Arc<Semaphore>,
+    options: Arc<RunOptions>,
+    observer: Arc<dyn RunObserver>,
+}
+
+impl ExtractStage {
+    async fn run(self, from: mpsc::Receiver<Parcel>, out: mpsc::Sender<Parcel>) -> Result<(), PipelineError> {
+        let stage = Arc::new(self);
+        let parcels =
+            futures::stream::unfold(from, |mut from| async { from.recv().await.map(|parcel| (parcel, from)) });
+        // Each a task of its own, so that all go on while one waits to be committed; given up with the stage.
+        let tasks = parcels.map(|parcel| SpawnedTask::spawn(Arc::clone(&stage).extract(parcel)).join());
+        let mut extracted = std::pin::pin!(tasks.buffered(stage.engine.files_ahead().max(1)));
+        while let Some(parcel) = extracted.next().await {
+            let parcel =
+                parcel.map_err(|error| PipelineError::Task { task: "extraction", reason: error.to_string() })??;
+            stage.warehouse.reach(CommitPoint::ExtractionSpooled)?;
+            if out.send(parcel).await.is_err() {
+                break;
+            }
         }
-        (parcel, _) => Ok(parcel),
+        Ok(())
+    }
+
+    async fn extract(self: Arc<Self>, parcel: Parcel) -> Result<Parcel, PipelineError> {
+        let (mut ingested, started, settings) = match (parcel, &self.options.extract) {
+            (Parcel::Work { ingested, started, .. }, Some(settings)) => (ingested, started, settings),
+            (parcel, _) => return Ok(parcel),
+        };
+        let Some(documents) = &mut ingested.documents else {
+            return Ok(Parcel::Work { ingested, extracted: Extracted::default(), started });
+        };
+        let _turn = self.turns.acquire().await;
+        let file = Extraction {
+            source: &ingested.source,
+            documents,
+            settings,
+            spool: &self.options.spool,
+            observer: self.observer.as_ref(),
+        };
+        let extracted = self.engine.extract(file).await?;
+        Ok(Parcel::Work { ingested, extracted, started })
     }
 }
 
@@ -260,7 +279,7 @@ async fn commit_parcel(
         documents: ingested.documents.into_iter().collect(),
         deletions: ingested.deletions,
         quarantine,
-        combinations: extracted.combinations.into_iter().collect(),
+        combinations: extracted.combinations,
         run,
     };
     let clock = Instant::now();
@@ -319,7 +338,7 @@ pub async fn extract_again(
         let quarantine = vec![sentence_rows(&extracted, Utc::now().timestamp_micros())?];
         let mut counts = sentence_counts(&extracted);
         let seconds = extracted.seconds;
-        let combinations: Vec<SpoolFile> = extracted.combinations.into_iter().collect();
+        let combinations = extracted.combinations;
         let job = ExtractionCommit { source, combinations, quarantine, run };
         let report = warehouse.replace_combinations(&job).await?;
         remove(&job.combinations);

@@ -8,27 +8,29 @@ use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::metrics::MetricsSet;
 use datafusion::physical_plan::{ExecutionPlan, execute_stream};
+use datafusion::prelude::ParquetReadOptions;
 use futures::StreamExt;
-use rexdrug_operators::extract::{LanguageModelCounts, QuarantinedSentence};
+use rexdrug_operators::extract::LanguageModelCounts;
 use rexdrug_schemas::COMBINATIONS;
 
 use super::driver::ExtractSettings;
+use super::engine::{Extracted, Extraction};
 use super::report::{RunEvent, RunObserver};
 use crate::error::PipelineError;
 use crate::plan;
 use crate::session::Session;
-use crate::warehouse::{SpoolCompression, SpoolFile, SpoolWriter};
+use crate::warehouse::{SpoolCompression, SpoolWriter};
 
-/// What extraction made of one file.
-#[derive(Debug, Default)]
-pub(crate) struct Extracted {
-    pub(crate) combinations: Option<SpoolFile>,
-    pub(crate) quarantine: Vec<QuarantinedSentence>,
-    pub(crate) sentences_read: u64,
-    pub(crate) sentences_kept: u64,
-    pub(crate) sentences_extracted: u64,
-    pub(crate) language_model: LanguageModelCounts,
-    pub(crate) seconds: f64,
+/// Runs the plan over the spooled documents of a file.
+pub(super) async fn extract_spool(session: &Session, file: Extraction<'_>) -> Result<Extracted, PipelineError> {
+    let name = &file.source.source_file;
+    let path = file.documents.path.to_string_lossy().into_owned();
+    let documents = session
+        .context()
+        .read_parquet(path, ParquetReadOptions::default())
+        .await
+        .map_err(|error| PipelineError::plan(name, "reading the spool", &error))?;
+    extract(session, documents, file.settings, name, file.spool, file.observer).await
 }
 
 /// Runs the plan over `documents`, all of them of `source_file`.
@@ -64,15 +66,22 @@ pub(crate) async fn extract(
         Some(engine) => engine.quarantine().take(run_id, source_file),
         None => Vec::new(),
     };
-    Ok(Extracted {
-        combinations: writer.map(SpoolWriter::finish).transpose()?,
-        quarantine,
-        sentences_read: count(physical.as_ref(), "SentenceSegmentExec", &|metrics| metrics.output_rows()),
-        sentences_kept: count(physical.as_ref(), "DrugPrefilterExec", &|metrics| metrics.output_rows()),
-        sentences_extracted: sentences_extracted(physical.as_ref()),
-        language_model: language_model(physical.as_ref()),
-        seconds: started.elapsed().as_secs_f64(),
-    })
+    let mut extracted = counts_of(physical.as_ref());
+    extracted.combinations = writer.map(SpoolWriter::finish).transpose()?.into_iter().collect();
+    extracted.quarantine = quarantine;
+    extracted.seconds = started.elapsed().as_secs_f64();
+    Ok(extracted)
+}
+
+/// What the nodes of a plan that has run have counted; its rows are not among it.
+pub fn counts_of(plan: &dyn ExecutionPlan) -> Extracted {
+    Extracted {
+        sentences_read: count(plan, "SentenceSegmentExec", &|metrics| metrics.output_rows()),
+        sentences_kept: count(plan, "DrugPrefilterExec", &|metrics| metrics.output_rows()),
+        sentences_extracted: sentences_extracted(plan),
+        language_model: language_model(plan),
+        ..Extracted::default()
+    }
 }
 
 fn sentences_extracted(plan: &dyn ExecutionPlan) -> u64 {

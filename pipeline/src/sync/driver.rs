@@ -13,8 +13,7 @@ use super::http::{FetchOptions, Fetcher};
 use super::listing::{RemoteFile, parse_listing};
 use super::wanted::{Wanted, wanted};
 use super::year::{YearReport, drop_older_years};
-use crate::run::{RunEvent, RunObserver, RunOptions, RunSummary, run_files};
-use crate::session::Session;
+use crate::run::{Engine, RunEvent, RunObserver, RunOptions, RunSummary, run_files};
 use crate::stop::StopHandle;
 use crate::warehouse::{Lease, Warehouse};
 
@@ -102,20 +101,20 @@ async fn list(fetcher: &Fetcher, folder: &str) -> Result<Vec<RemoteFile>, SyncEr
 /// When listing, the warehouse or the run fails; what was committed stays, and the next sync goes on from there.
 pub async fn sync(
     warehouse: &Warehouse,
-    session: &Session,
+    engine: Arc<dyn Engine>,
     options: &SyncOptions,
     run: RunOptions,
     lease: Lease,
     stop: StopHandle,
     observer: Arc<dyn RunObserver>,
 ) -> Result<SyncSummary, SyncError> {
-    let (summary, kept) = lease.keep(stop, sync_all(warehouse, session, options, run, observer)).await;
+    let (summary, kept) = lease.keep(stop, sync_all(warehouse, engine, options, run, observer)).await;
     Ok(SyncSummary { lease_lost: !kept, ..summary? })
 }
 
 async fn sync_all(
     warehouse: &Warehouse,
-    session: &Session,
+    engine: Arc<dyn Engine>,
     options: &SyncOptions,
     run: RunOptions,
     observer: Arc<dyn RunObserver>,
@@ -147,7 +146,7 @@ async fn sync_all(
     let fetched = Arc::new(Mutex::new(Fetched { missed: wanted.missed, ..Fetched::default() }));
     let tidy = Arc::new(Tidy { folder: options.folder.clone(), inner: observer });
     let downloads = downloads(&fetcher, wanted.files, &options.folder, &fetched);
-    summary.run = run_files(warehouse, session, downloads, run.clone(), tidy).await?;
+    summary.run = run_files(warehouse, engine, downloads, run.clone(), tidy).await?;
     {
         let fetched = std::mem::take(&mut *fetched.lock().unwrap_or_else(PoisonError::into_inner));
         summary.files_downloaded = fetched.files;

@@ -84,6 +84,10 @@ impl Warehouse {
                 files_deleted,
             });
         }
+        if !options.dry_run {
+            let cleared = self.staging()?.clear_claims(retention(options)).await?;
+            tracing::info!(cleared, "old claims of workers");
+        }
         Ok(reports)
     }
 
@@ -162,13 +166,16 @@ fn groups(files: &[TableFile], target: u64) -> VecDeque<Vec<TableFile>> {
     groups
 }
 
+fn retention(options: CompactOptions) -> chrono::Duration {
+    chrono::Duration::try_hours(options.retention_hours).unwrap_or(chrono::Duration::MAX)
+}
+
 async fn vacuum(handle: &TableHandle, options: CompactOptions) -> Result<usize> {
     let Some(loaded) = handle.current().await? else { return Ok(0) };
-    let retention = chrono::Duration::try_hours(options.retention_hours).unwrap_or(chrono::Duration::MAX);
     let vacuumed = loaded
         .delta
         .vacuum()
-        .with_retention_period(retention)
+        .with_retention_period(retention(options))
         .with_mode(VacuumMode::Full)
         .with_dry_run(options.dry_run)
         .await;

@@ -82,6 +82,11 @@ impl Location {
             .map_err(|error| WarehouseError::Location { uri: self.display(), reason: error.to_string() })
     }
 
+    /// The root, ending in a slash.
+    pub(crate) fn root(&self) -> &Url {
+        &self.root
+    }
+
     /// Storage options as `deltalake` takes them; secrets included, so never log them.
     pub(crate) fn options(&self) -> &HashMap<String, String> {
         &self.options

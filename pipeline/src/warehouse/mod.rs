@@ -24,6 +24,7 @@ mod register;
 mod resolve;
 mod run_row;
 mod spool;
+mod staging;
 mod stats;
 mod store_reader;
 mod table;
@@ -52,6 +53,7 @@ pub use members::KnownMembers;
 pub use register::KnownSource;
 pub use run_row::{CommitCounts, RunDraft};
 pub use spool::{SpoolCompression, SpoolFile, SpoolWriter};
+pub use staging::{StagedFile, Staging};
 pub use verify::{Finding, Severity, VerifyOptions, verify};
 pub use views::views_markdown;
 

@@ -29,6 +29,8 @@ pub struct SpoolFile {
     pub rows: u64,
     /// Size in bytes.
     pub bytes: u64,
+    /// Its name in the store of its table, where it lies there already; not part of the table before its commit.
+    pub stored: Option<String>,
 }
 
 /// How Parquet pages are compressed.
@@ -86,7 +88,7 @@ impl SpoolWriter {
         let Self { path, writer, rows, .. } = self;
         writer.close().map_err(|error| WarehouseError::local(&path, "finish parquet", error))?;
         let bytes = std::fs::metadata(&path).map_err(|error| WarehouseError::local(&path, "stat", error))?.len();
-        Ok(SpoolFile { path, rows, bytes })
+        Ok(SpoolFile { path, rows, bytes, stored: None })
     }
 }
 

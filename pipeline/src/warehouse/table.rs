@@ -261,6 +261,14 @@ pub(crate) fn store_at(location: &Location, folder: &str) -> Result<ObjectStoreR
     Ok(unloaded(folder, location.table(folder)?, location.options().clone())?.object_store())
 }
 
+/// The store of the whole bucket or disk that holds the warehouse, and its URL.
+pub(crate) fn root_store(location: &Location) -> Result<(Url, ObjectStoreRef)> {
+    let delta = unloaded("warehouse", location.root().clone(), location.options().clone())?;
+    let mut url = location.root().clone();
+    url.set_path("/");
+    Ok((url, delta.log_store().root_object_store(None)))
+}
+
 fn lost(error: &DeltaTableError) -> bool {
     match error {
         DeltaTableError::VersionAlreadyExists(_) => true,

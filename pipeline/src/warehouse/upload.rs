@@ -50,7 +50,10 @@ impl Uploads {
         let add = if dropped.len() as u64 >= spool.rows {
             None
         } else if dropped.is_empty() {
-            Some(upload(table, store, &spool.path).await?)
+            Some(match stored(store, spool).await {
+                Some(name) => added(table, name, &spool.path, spool.bytes)?,
+                None => upload(table, store, &spool.path).await?,
+            })
         } else {
             let scratch = scratch_folder()?;
             let kept = filter_local(table, spool.path.clone(), scratch.path().to_owned(), dropped.to_vec()).await?;
@@ -98,12 +101,20 @@ fn scratch_folder() -> Result<tempfile::TempDir> {
 
 /// Streams a local Parquet file to a unique name in the store.
 async fn upload(table: &'static Table, store: &ObjectStoreRef, path: &Path) -> Result<Add> {
+    let (name, size) = send(table, store, path).await?;
+    added(table, &name, path, size)
+}
+
+/// Name of `spool` in `store`, where it lies there whole.
+async fn stored<'s>(store: &ObjectStoreRef, spool: &'s SpoolFile) -> Option<&'s str> {
+    let name = spool.stored.as_deref()?;
+    let facts = store.head(&object_store::path::Path::from(name)).await.ok()?;
+    (facts.size == spool.bytes).then_some(name)
+}
+
+/// Streams a local file to a new unique name in the store; gives the name and the bytes.
+pub(crate) async fn send(table: &'static Table, store: &ObjectStoreRef, path: &Path) -> Result<(String, u64)> {
     let local = |action: &'static str| move |error: std::io::Error| WarehouseError::local(path, action, error);
-    let footer = {
-        let file = std::fs::File::open(path).map_err(local("open it"))?;
-        ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
-            .map_err(|error| WarehouseError::local(path, "read its footer", error))?
-    };
     let name = format!("part-{}.parquet", uuid::Uuid::new_v4());
     let mut source = tokio::fs::File::open(path).await.map_err(local("open it"))?;
     let size = source.metadata().await.map_err(local("stat it"))?.len();
@@ -116,8 +127,16 @@ async fn upload(table: &'static Table, store: &ObjectStoreRef, path: &Path) -> R
         }
     };
     sent.map_err(|error| WarehouseError::delta(table.name, "upload a file", error))?;
+    Ok((name, size))
+}
+
+/// The log's entry for a file in the store of which `path` is a local copy.
+fn added(table: &'static Table, name: &str, path: &Path, size: u64) -> Result<Add> {
+    let file = std::fs::File::open(path).map_err(|error| WarehouseError::local(path, "open it", error))?;
+    let footer = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())
+        .map_err(|error| WarehouseError::local(path, "read its footer", error))?;
     Ok(Add {
-        path: name,
+        path: name.to_owned(),
         size: i64::try_from(size).unwrap_or(i64::MAX),
         modification_time: chrono::Utc::now().timestamp_millis(),
         data_change: true,
