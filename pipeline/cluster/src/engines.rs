@@ -123,9 +123,11 @@ impl Engines {
             true => &options.model_uri,
             false => &options.model_sha256,
         };
+        // With its first pass a model gives other rows than without.
+        let model = format!("{model} {}", options.first_pass);
         let bench = benches.entry(device).or_default();
         bench.tasks += 1;
-        let cell = bench.cell(model);
+        let cell = bench.cell(&model);
         drop(benches);
         Ok((Place { device, benches: Arc::clone(&self.benches) }, cell))
     }
