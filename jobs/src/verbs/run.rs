@@ -16,7 +16,7 @@ use rexdrug_pipeline::warehouse::Warehouse;
 use serde::Serialize;
 
 use crate::config::Settings;
-use crate::inputs::{ArticleReport, InputArgs};
+use crate::inputs::{InputArgs, InputReport};
 use crate::spool::Spool;
 use crate::{exit, metrics, resources, signals, top};
 
@@ -113,7 +113,7 @@ struct Outcome<'s> {
     #[serde(flatten)]
     summary: &'s RunSummary,
     #[serde(flatten)]
-    articles: ArticleReport,
+    articles: InputReport,
 }
 
 /// Says in a few lines what happened.
