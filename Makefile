@@ -5,10 +5,14 @@ SHELL := bash
 
 CACHE ?= $(HOME)/.cache/rexdrug
 ORT_VERSION := 1.31.1
+# onnxruntime-gpu for the CUDA image.
+ORT_PACKAGE ?= onnxruntime
 ORT_DIR := .onnxruntime
 ORT_LIB := $(ORT_DIR)/lib/libonnxruntime.so.$(ORT_VERSION)
 # Tests and benches run from other folders than the binary, and look here first.
 export REXDRUG_ORT_LIBRARY ?= $(abspath $(ORT_LIB))
+# Linters and schemas of deploy/.
+DEPLOY := $(CACHE)/deploy-$(shell sha256sum tests/python/deploy-requirements.txt | cut -c1-12)
 READERS := $(CACHE)/readers-$(shell sha256sum tests/python/requirements.txt | cut -c1-12)
 WAREHOUSE ?= warehouse/demo
 # The wheel of scoring/: built anew when a source of it has changed, installed into a venv of its own.
@@ -29,12 +33,13 @@ help: ## List the targets
 
 $(ORT_LIB):
 	mkdir -p $(ORT_DIR)/wheel $(ORT_DIR)/lib
-	python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: -d $(ORT_DIR)/wheel onnxruntime==$(ORT_VERSION)
-	python3 -c 'import glob, shutil, zipfile; \
-	wheel = zipfile.ZipFile(glob.glob("$(ORT_DIR)/wheel/onnxruntime-$(ORT_VERSION)-*.whl")[0]); \
-	name = next(n for n in wheel.namelist() if n.startswith("onnxruntime/capi/libonnxruntime.so.")); \
-	shutil.copyfileobj(wheel.open(name), open("$(ORT_LIB).part", "wb"))'
-	mv $(ORT_LIB).part $(ORT_LIB)
+	python3 -m pip download -q --disable-pip-version-check --no-deps --only-binary=:all: -d $(ORT_DIR)/wheel $(ORT_PACKAGE)==$(ORT_VERSION)
+	python3 -c 'import glob, os, shutil, zipfile; \
+	wheel = zipfile.ZipFile(glob.glob("$(ORT_DIR)/wheel/onnxruntime*-$(ORT_VERSION)-*.whl")[0]); \
+	names = [n for n in wheel.namelist() if n.startswith("onnxruntime/capi/libonnxruntime") and ".so" in n]; \
+	[shutil.copyfileobj(wheel.open(n), open("$(ORT_DIR)/wheel/" + os.path.basename(n), "wb")) for n in names]'
+	mv $(ORT_DIR)/wheel/*_providers_*.so $(ORT_DIR)/lib/
+	mv $(ORT_DIR)/wheel/$(notdir $(ORT_LIB)) $(ORT_LIB)
 	rm -rf $(ORT_DIR)/wheel
 
 setup: $(ORT_LIB) ## Fetch ONNX Runtime's library into .onnxruntime/ (from its PyPI wheel)
@@ -55,6 +60,11 @@ $(READERS)/ready: tests/python/requirements.txt
 
 readers: $(READERS)/ready
 
+$(DEPLOY)/ready: tests/python/deploy-requirements.txt
+	python3 -m venv $(DEPLOY)
+	$(DEPLOY)/bin/pip install -q --disable-pip-version-check -r tests/python/deploy-requirements.txt
+	touch $@
+
 $(WHEEL_VENV)/bin/maturin: scoring/python/pyproject.toml
 	python3 -m venv $(WHEEL_VENV)
 	$(WHEEL_VENV)/bin/pip install -q --disable-pip-version-check $$(sed -n 's/^requires = \["\(.*\)"\]/\1/p' $<)
@@ -70,8 +80,9 @@ $(TARGET)/wheels/ready: $(WHEEL_SOURCES) $(WHEEL_VENV)/bin/maturin
 wheel: $(TARGET)/wheels/ready ## Build rexdrug-scoring for Python into target/wheels/ (maturin, in a venv of its own)
 	@ls $(TARGET)/wheels/*.whl
 
-test: debug readers wheel ## Run all tests (those that use ../shared skip with a message where it is not there)
-	REXDRUG_TEST_PYTHON=$(READERS)/bin/python REXDRUG_BIN=$(abspath $(REXDRUG)) cargo test --workspace
+test: debug readers wheel $(DEPLOY)/ready ## Run all tests (those that use ../shared skip with a message where it is not there)
+	REXDRUG_TEST_PYTHON=$(READERS)/bin/python REXDRUG_DEPLOY_TOOLS=$(DEPLOY)/bin REXDRUG_BIN=$(abspath $(REXDRUG)) \
+		cargo test --workspace
 	$(WHEEL_VENV)/bin/python scoring/python/tests/test_module.py
 	PYTHONPATH=training/src $(WHEEL_VENV)/bin/python -m unittest discover -s training/tests_llm -p 'test_recipes.py'
 

@@ -101,6 +101,8 @@ pub enum LogFormat {
 enum Verb {
     /// Read files, extract combinations, commit: the main job
     Run(verbs::run::RunArgs),
+    /// Say what a run would take, before it starts: hours, requests, tokens, and its plan
+    Plan(verbs::plan::PlanArgs),
     /// Show sentences, drugs and combinations of a text
     Try(verbs::try_text::TryArgs),
     /// Read files into `documents` without extracting
@@ -141,6 +143,7 @@ impl Cli {
         let settings = Settings::load(&self.global)?;
         match self.verb {
             Verb::Run(args) => verbs::run::run(args, &settings, true).await,
+            Verb::Plan(args) => verbs::plan::run(args, &settings).await,
             Verb::Try(args) => verbs::try_text::run(args, &settings).await,
             Verb::Ingest(args) => verbs::run::run(args, &settings, false).await,
             Verb::Extract(args) => verbs::extract::run(args, &settings).await,

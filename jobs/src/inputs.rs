@@ -10,7 +10,7 @@ use futures::{Stream, stream};
 use indicatif::HumanCount;
 use rexdrug_pipeline::session::Session;
 use rexdrug_pipeline::source::{
-    Input, Inventory, InventoryCounts, Layout, LicenceFilter, LocalFiles, ObjectReader, Requests,
+    Input, Inventory, InventoryCounts, Layout, LicenceFilter, LocalFiles, ObjectReader, Requests, Shard,
 };
 use rexdrug_pipeline::warehouse::{KnownMembers, Warehouse};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::config::Settings;
 use crate::files;
 use crate::progress::Progress;
+use crate::shard;
 
 /// The word that stands for the articles of a listing.
 const PMC: &str = "pmc";
@@ -44,6 +45,10 @@ pub struct InputArgs {
     /// Requests under way at once to the store of the articles
     #[arg(long, default_value_t = 32, value_name = "N", requires = "inventory")]
     requests: usize,
+    /// Read one of n parts, for n processes on one warehouse: i/n with i from 0 to n-1, by the md5 of each file;
+    /// auto/n or auto take i (and n) from an array job of Kubernetes, AWS Batch or Slurm
+    #[arg(long, env = "REXDRUG_SHARD", value_parser = shard::parse, value_name = "I/N")]
+    shard: Option<Shard>,
 }
 
 /// What there is to read.
@@ -52,6 +57,7 @@ pub struct Inputs {
     pub stream: Pin<Box<dyn Stream<Item = Input> + Send>>,
     /// Shows how far they are read.
     pub progress: Progress,
+    shard: Option<ShardReport>,
     known: u64,
     listing: Option<InventoryCounts>,
     objects: Option<ObjectReader>,
@@ -59,7 +65,10 @@ pub struct Inputs {
 
 /// What planning and the store say at the end.
 #[derive(Debug, Serialize)]
-pub struct ArticleReport {
+pub struct InputReport {
+    /// Which part of the input this was, where it was not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shard: Option<ShardReport>,
     /// Articles that the warehouse had already.
     pub articles_known: u64,
     /// What became of the lines of the listing.
@@ -68,6 +77,17 @@ pub struct ArticleReport {
     /// Requests to the store of the articles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub object_requests: Option<RequestReport>,
+}
+
+/// One part of the input.
+#[derive(Debug, Clone, Serialize)]
+pub struct ShardReport {
+    /// As given: i/n.
+    pub part: String,
+    /// Files and articles of this part.
+    pub here: u64,
+    /// Files and articles of the other parts.
+    pub elsewhere: u64,
 }
 
 /// Requests to the store of the articles.
@@ -87,6 +107,16 @@ impl InputArgs {
     /// The licences asked for.
     pub fn licences(&self) -> Option<LicenceFilter> {
         self.licence.clone()
+    }
+
+    /// The part of the input that is read.
+    pub fn shard(&self) -> Shard {
+        self.shard.unwrap_or_default()
+    }
+
+    fn shard_report(&self, here: u64, elsewhere: u64) -> Option<ShardReport> {
+        let part = self.shard.filter(|shard| !shard.is_whole())?.to_string();
+        Some(ShardReport { part, here, elsewhere })
     }
 
     /// Finds out what there is to read that the warehouse does not have.
@@ -113,16 +143,19 @@ impl InputArgs {
 
     async fn plan_files(&self, warehouse: &Warehouse, session: &Session) -> Result<Inputs> {
         let paths = files::expand(&self.files)?;
-        let sorted = tokio::task::spawn_blocking(move || LocalFiles::sort(paths)).await?;
+        let shard = self.shard();
+        let sorted = tokio::task::spawn_blocking(move || LocalFiles::sort(paths).only(shard)).await?;
         let known = match sorted.has_articles() {
             true => warehouse.known_members(session.context()).await?,
             false => KnownMembers::default(),
         };
         let size = self.pack;
+        let here = sorted.len() as u64;
         let plan = tokio::task::spawn_blocking(move || sorted.plan(&known, size)).await?;
         Ok(Inputs {
             progress: Progress::over_inputs(&plan.inputs),
             stream: Box::pin(stream::iter(plan.inputs)),
+            shard: self.shard_report(here, plan.elsewhere),
             known: plan.known,
             listing: None,
             objects: None,
@@ -156,6 +189,8 @@ impl InputArgs {
             Ok(Inventory::read(reader, &name, layout, licences.as_ref())?)
         })
         .await??;
+        inventory.only(self.shard());
+        let here = inventory.counts().articles;
         let known = warehouse.known_members(session.context()).await?;
         inventory.without(&known);
         let counts = inventory.counts();
@@ -163,6 +198,7 @@ impl InputArgs {
         Ok(Inputs {
             progress: Progress::over_sources(packs),
             stream: Box::pin(stream::iter(inventory.packs(self.pack, objects.clone(), known))),
+            shard: self.shard_report(here, counts.elsewhere),
             known: counts.known,
             listing: Some(counts),
             objects: Some(objects),
@@ -172,9 +208,11 @@ impl InputArgs {
 
 impl Inputs {
     /// The part that can be reported once the stream is gone.
-    pub fn report(&self) -> impl Fn(u64) -> ArticleReport + use<> {
-        let (articles_known, listing, objects) = (self.known, self.listing, self.objects.clone());
-        move |articles| ArticleReport {
+    pub fn report(&self) -> impl Fn(u64) -> InputReport + use<> {
+        let (shard, articles_known) = (self.shard.clone(), self.known);
+        let (listing, objects) = (self.listing, self.objects.clone());
+        move |articles| InputReport {
+            shard: shard.clone(),
             articles_known,
             listing,
             object_requests: objects.as_ref().map(|objects| RequestReport::new(objects.requests(), articles)),
@@ -193,9 +231,17 @@ impl RequestReport {
     }
 }
 
-impl ArticleReport {
+impl InputReport {
     /// Says it in a line each.
     pub fn print(&self) {
+        if let Some(shard) = &self.shard {
+            println!(
+                "shard {}: {} files and articles, {} in the others",
+                shard.part,
+                HumanCount(shard.here),
+                HumanCount(shard.elsewhere),
+            );
+        }
         if let Some(listing) = self.listing {
             println!(
                 "listing: {} lines, {} older versions, {} not allowed by licence, {} already there, {} to read",

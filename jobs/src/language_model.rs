@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rexdrug_operators::backend::openai::{ApiKey, ClientOptions, RetryPolicy, Sampling};
-use rexdrug_operators::backend::reasoning::{AnswerFormat, DEFAULT_PROMPT};
+use rexdrug_operators::backend::reasoning::{AnswerFormat, DEFAULT_PROMPT, PromptInput, PromptTemplate};
 use rexdrug_operators::backend::{OpenAi, OpenAiOptions};
+use rexdrug_pipeline::estimate::LanguageModel;
 use serde::Deserialize;
 
 use crate::cli::Global;
@@ -154,6 +155,31 @@ impl LanguageModelConfig {
         }
     }
 
+    /// Length of its questions and answers, for an estimate; the server is not asked.
+    ///
+    /// # Errors
+    /// When the prompt template cannot be read.
+    pub fn lengths(&self, cascade: bool) -> Result<LanguageModel> {
+        let prompt = PromptTemplate::load(self.prompt.as_deref().unwrap_or(DEFAULT_PROMPT), self.format())?;
+        let constant = prompt.messages(&PromptInput { sentence: "", context: "", drugs: &[] });
+        Ok(LanguageModel {
+            prompt_chars: constant.iter().map(|message| message.content.chars().count()).sum(),
+            context_chars: self.context_chars(),
+            max_tokens: self.sampling().max_tokens,
+            cascade,
+            prompt_price: self.prompt_price.unwrap_or(0.0),
+            completion_price: self.completion_price.unwrap_or(0.0),
+        })
+    }
+
+    fn format(&self) -> AnswerFormat {
+        if self.structured.unwrap_or(false) { AnswerFormat::JsonSchema } else { AnswerFormat::Tags }
+    }
+
+    fn context_chars(&self) -> usize {
+        self.context_chars.unwrap_or(2000)
+    }
+
     /// The extraction backend; the server is asked whether it has the model.
     ///
     /// # Errors
@@ -163,9 +189,9 @@ impl LanguageModelConfig {
             client: self.client()?,
             model: self.model()?,
             prompt: self.prompt.clone().unwrap_or_else(|| DEFAULT_PROMPT.to_owned()),
-            format: if self.structured.unwrap_or(false) { AnswerFormat::JsonSchema } else { AnswerFormat::Tags },
+            format: self.format(),
             sampling: self.sampling(),
-            context_chars: self.context_chars.unwrap_or(2000),
+            context_chars: self.context_chars(),
         };
         let backend = OpenAi::new(options)?;
         // Loading is synchronous for every backend; only this one has to ask somebody.

@@ -55,6 +55,30 @@ impl Operator {
             Self::Extract(_) => &COMBINATIONS,
         }
     }
+
+    /// What `EXPLAIN` says of it, in the words of the execution nodes.
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short = |hash: &str| hash.get(..12).unwrap_or(hash).to_owned();
+        match self {
+            Self::SentenceSegment => out.write_str("biomedical rules"),
+            Self::DrugPrefilter(options) => {
+                write!(out, "min_drugs={}, lexicon={}", options.min_drugs, short(&options.lexicon_sha256))
+            }
+            Self::Extract(options) => {
+                write!(
+                    out,
+                    "model={}, sha256={}, device={}",
+                    options.model_uri,
+                    short(&options.model_sha256),
+                    options.device
+                )?;
+                if options.min_confidence > 0.0 {
+                    write!(out, ", min_confidence={}", options.min_confidence)?;
+                }
+                Ok(())
+            }
+        }
+    }
 }
 
 /// A logical plan node with one input that runs an [`Operator`].
@@ -133,7 +157,8 @@ impl UserDefinedLogicalNodeCore for OperatorNode {
     }
 
     fn fmt_for_explain(&self, out: &mut fmt::Formatter) -> fmt::Result {
-        out.write_str(self.operator.name())
+        write!(out, "{}: ", self.operator.name())?;
+        self.operator.describe(out)
     }
 
     fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {

@@ -4,6 +4,7 @@
 //! from there into the tables in one commit each.
 
 mod error;
+pub mod estimate;
 mod local_files;
 pub mod plan;
 pub mod run;

@@ -50,15 +50,15 @@ fn corpus(files: u32, articles: u32) -> TempDir {
     folder
 }
 
-struct Case {
-    input: TempDir,
-    expected: Vec<Vec<Value>>,
+pub struct Case {
+    pub input: TempDir,
+    pub expected: Vec<Vec<Value>>,
     seconds: f64,
 }
 
 impl Case {
     /// A corpus, and the tables of an undisturbed run over it.
-    fn new(files: u32, articles: u32) -> Self {
+    pub fn new(files: u32, articles: u32) -> Self {
         let input = corpus(files, articles);
         let warehouse = TempDir::new().unwrap();
         let started = Instant::now();
@@ -71,7 +71,7 @@ impl Case {
         case
     }
 
-    fn run(&self, warehouse: &Path) -> std::process::Command {
+    pub fn run(&self, warehouse: &Path) -> std::process::Command {
         let (input, warehouse) = (self.input.path().to_string_lossy(), warehouse.to_string_lossy());
         command(&[
             "run",
@@ -96,12 +96,12 @@ impl Case {
     }
 }
 
-fn tables(warehouse: &Path) -> Vec<Vec<Value>> {
+pub fn tables(warehouse: &Path) -> Vec<Vec<Value>> {
     TABLES.iter().map(|query| sql(warehouse, query)).collect()
 }
 
 /// Starts `command`, which must pause at `point`, and kills it there.
-fn kill_at(mut command: std::process::Command, point: &str) {
+pub fn kill_at(mut command: std::process::Command, point: &str) {
     let mut child =
         command.env("REXDRUG_PAUSE_AT", point).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let log = BufReader::new(child.stderr.take().unwrap());

@@ -5,6 +5,7 @@ pub mod eval;
 pub mod extract;
 pub mod lexicon;
 pub mod model;
+pub mod plan;
 pub mod run;
 #[cfg(feature = "cluster")]
 pub mod scheduler;

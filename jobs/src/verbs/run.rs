@@ -20,7 +20,7 @@ use serde::Serialize;
 #[cfg(feature = "cluster")]
 use crate::cluster::ClusterArgs;
 use crate::config::Settings;
-use crate::inputs::{ArticleReport, InputArgs};
+use crate::inputs::{InputArgs, InputReport};
 use crate::spool::Spool;
 use crate::{exit, metrics, resources, signals, top};
 
@@ -134,7 +134,7 @@ struct Outcome<'s> {
     #[serde(flatten)]
     summary: &'s RunSummary,
     #[serde(flatten)]
-    articles: ArticleReport,
+    articles: InputReport,
 }
 
 /// Says in a few lines what happened.

@@ -8,6 +8,7 @@ use rexdrug_pubmed::{PubmedInput, md5_of_bytes};
 use rexdrug_schemas::SourceRef;
 
 use super::objects::ObjectReader;
+use super::shard::stated_md5;
 
 /// One source file of a run.
 #[derive(Debug, Clone)]
@@ -35,6 +36,18 @@ impl Input {
         match self {
             Self::Pubmed(path) | Self::Package(path) => file_name(path),
             Self::Pack(pack) => pack.source.source_file.clone(),
+        }
+    }
+
+    /// What the ledger knows it by, without its order. Blocks: a file is read unless its sidecar states its md5.
+    pub fn source(&self) -> SourceRef {
+        match self {
+            Self::Pubmed(path) | Self::Package(path) => SourceRef {
+                source_file: file_name(path),
+                source_md5: stated_md5(path).unwrap_or_default(),
+                source_seq: 0,
+            },
+            Self::Pack(pack) => pack.source.clone(),
         }
     }
 

@@ -14,6 +14,7 @@ use super::input::{Input, Origin, Pack, PackMember, hex};
 use super::layout::Layout;
 use super::licences::LicenceFilter;
 use super::objects::ObjectReader;
+use super::shard::Shard;
 use crate::error::PipelineError;
 use crate::warehouse::KnownMembers;
 
@@ -39,6 +40,8 @@ pub struct InventoryCounts {
     pub unlicensed: u64,
     /// Articles that the warehouse has under the same ETag.
     pub known: u64,
+    /// Articles of other shards.
+    pub elsewhere: u64,
     /// Articles left to read.
     pub articles: u64,
 }
@@ -118,6 +121,14 @@ impl Inventory {
     /// What became of its lines so far.
     pub fn counts(&self) -> InventoryCounts {
         self.counts
+    }
+
+    /// Keeps what belongs to `shard`.
+    pub fn only(&mut self, shard: Shard) {
+        let before = self.listed.len();
+        self.listed.retain(|article| shard.owns_article(&format!("PMC{}", article.pmcid)));
+        self.counts.elsewhere += (before - self.listed.len()) as u64;
+        self.counts.articles = self.listed.len() as u64;
     }
 
     /// Leaves out what the warehouse has.
@@ -234,6 +245,28 @@ mod tests {
         same.without(&known);
         let names = |packs: &[Pack]| packs.iter().map(|pack| pack.source.clone()).collect::<Vec<_>>();
         assert_eq!(names(&packs(same, 3)), names(&whole[1..]));
+    }
+
+    #[test]
+    fn shards_have_every_article_once_whatever_the_order_of_the_listing() {
+        let lines: Vec<String> =
+            (1..=40).map(|id| format!("b,metadata/PMC{id}.{}.json,,e{id}\n", id % 3 + 1)).collect();
+        let part = |text: &str, index: u32| {
+            let mut part = read(text).unwrap();
+            part.only(Shard::new(index, 3).unwrap());
+            assert_eq!(part.counts().articles + part.counts().elsewhere, 40);
+            packs(part, 100).iter().flat_map(|pack| pack.members.to_vec()).map(|member| member.name).collect::<Vec<_>>()
+        };
+        let reversed: Vec<String> = lines.iter().rev().cloned().collect();
+        let mut all = Vec::new();
+        for index in 0..3 {
+            let here = part(&lines.concat(), index);
+            assert_eq!(here, part(&reversed.concat(), index));
+            all.extend(here);
+        }
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 40);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use rexdrug_jats::{is_archive, is_article};
 use rexdrug_pubmed::{PubmedInput, md5_of};
 
 use super::input::{Input, Origin, Pack, PackMember, file_name, package_sequence};
+use super::shard::Shard;
 use crate::warehouse::KnownMembers;
 
 /// Bytes of a file that are looked at to tell what it is.
@@ -22,6 +23,7 @@ const PACK_BYTES: u64 = 256 << 20;
 pub struct LocalFiles {
     inputs: Vec<Input>,
     articles: Vec<(PathBuf, String)>,
+    elsewhere: u64,
 }
 
 /// What there is to read.
@@ -31,6 +33,8 @@ pub struct LocalPlan {
     pub inputs: Vec<Input>,
     /// Articles that the warehouse has with the same content.
     pub known: u64,
+    /// Files and articles of other shards.
+    pub elsewhere: u64,
 }
 
 impl LocalFiles {
@@ -52,6 +56,29 @@ impl LocalFiles {
         files
     }
 
+    /// Keeps what belongs to `shard`; blocks, for as long as it takes to read the files that have no sidecar.
+    pub fn only(mut self, shard: Shard) -> Self {
+        let before = self.len();
+        self.inputs.retain(|input| match input {
+            Input::Pubmed(path) | Input::Package(path) => shard.owns_file(path),
+            // Made of articles that were shared out one by one.
+            Input::Pack(_) => true,
+        });
+        self.articles.retain(|(_, name)| shard.owns_article(name));
+        self.elsewhere += (before - self.len()) as u64;
+        self
+    }
+
+    /// Files and articles.
+    pub fn len(&self) -> usize {
+        self.inputs.len() + self.articles.len()
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Whether articles are among them that are files of their own.
     pub fn has_articles(&self) -> bool {
         !self.articles.is_empty()
@@ -63,7 +90,8 @@ impl LocalFiles {
         let mut articles: Vec<Loose> = self.articles.into_iter().map(|(path, name)| Loose::new(path, name)).collect();
         let before = articles.len();
         articles.retain(|article| !known.contains(&article.member.name, &article.member.etag));
-        let mut plan = LocalPlan { inputs: self.inputs, known: (before - articles.len()) as u64 };
+        let known_articles = (before - articles.len()) as u64;
+        let mut plan = LocalPlan { inputs: self.inputs, known: known_articles, elsewhere: self.elsewhere };
         articles.sort_by(|left, right| {
             (&left.member.name, &left.member.path).cmp(&(&right.member.name, &right.member.path))
         });
@@ -154,8 +182,17 @@ mod tests {
         let mut known = KnownMembers::default();
         let Input::Pack(first) = &plan.inputs[3] else { panic!() };
         first.members.iter().for_each(|member| known.insert(&member.name, &member.etag));
-        let rest = LocalFiles::sort(paths).plan(&known, 4);
+        let rest = LocalFiles::sort(paths.clone()).plan(&known, 4);
         assert_eq!((rest.known, rest.inputs.len()), (4, 4));
         assert_eq!(rest.inputs[3].name(), plan.inputs[4].name());
+
+        // Two shards have it all between them, nothing twice.
+        let half = |index| LocalFiles::sort(paths.clone()).only(Shard::new(index, 2).unwrap());
+        let halves = [half(0), half(1)].map(|half| half.plan(&KnownMembers::default(), 1));
+        let mut names: Vec<String> = halves.iter().flat_map(|half| half.inputs.iter().map(Input::name)).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 9);
+        assert_eq!(halves.each_ref().map(|half| half.inputs.len() as u64 + half.elsewhere), [9, 9]);
     }
 }

@@ -11,6 +11,7 @@ mod local;
 mod objects;
 mod quarantine;
 mod row;
+mod shard;
 
 pub(crate) use articles::UNLICENSED;
 pub use documents::{DocumentRows, text_document};
@@ -23,3 +24,4 @@ pub use licences::LicenceFilter;
 pub use local::{LocalFiles, LocalPlan};
 pub use objects::{ObjectReader, Requests};
 pub use quarantine::{QuarantineRow, quarantine_batch};
+pub use shard::{Shard, ShardError, stated_md5};
