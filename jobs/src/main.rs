@@ -20,7 +20,9 @@ mod highlight;
 mod inputs;
 mod language_model;
 mod logging;
+mod memory;
 mod metrics;
+mod metrics_server;
 mod output;
 mod progress;
 mod resources;
@@ -38,6 +40,7 @@ use clap::Parser;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    memory::bound_arenas();
     let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

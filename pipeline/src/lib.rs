@@ -7,6 +7,7 @@ mod error;
 mod local_files;
 pub mod plan;
 pub mod run;
+pub mod scratch;
 pub mod session;
 pub mod source;
 pub mod stop;
