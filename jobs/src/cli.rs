@@ -1,5 +1,6 @@
 //! The command line: options shared by all verbs, and dispatch.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -61,6 +62,9 @@ pub struct Global {
     /// Prometheus text file with counts of the job, written after each source file and at the end
     #[arg(long, global = true, env = "REXDRUG_METRICS_FILE", value_name = "FILE")]
     pub metrics_file: Option<PathBuf>,
+    /// Serve the same counts over HTTP while the job runs, at /metrics of this address, e.g. 127.0.0.1:9464
+    #[arg(long, global = true, env = "REXDRUG_METRICS_ADDR", value_name = "HOST:PORT")]
+    pub metrics_addr: Option<SocketAddr>,
     /// Machine-readable result on standard output
     #[arg(long, global = true)]
     pub json: bool,

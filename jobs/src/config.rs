@@ -1,5 +1,6 @@
 //! Settings: defaults, config file, environment, command line; later wins.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -40,6 +41,8 @@ struct ConfigFile {
     spool: Option<PathBuf>,
     /// Prometheus text file.
     metrics_file: Option<PathBuf>,
+    /// Address of the metrics endpoint.
+    metrics_addr: Option<SocketAddr>,
     /// What extracts: classifier, generator, openai or cascade.
     extractor: Option<Extractor>,
     /// Which sentences a cascade sends to the language model.
@@ -81,6 +84,8 @@ pub struct Settings {
     pub spool: Option<PathBuf>,
     /// Prometheus text file.
     pub metrics_file: Option<PathBuf>,
+    /// Address on which metrics are served.
+    pub metrics_addr: Option<SocketAddr>,
     /// What extracts, where it was named.
     pub extractor: Option<Extractor>,
     /// Which sentences a cascade sends to the language model.
@@ -123,6 +128,7 @@ impl Settings {
             prefetch: file.prefetch.unwrap_or(2).max(1),
             spool: file.spool,
             metrics_file: global.metrics_file.clone().or(file.metrics_file),
+            metrics_addr: global.metrics_addr.or(file.metrics_addr),
             extractor: global.extractor.or(file.extractor),
             cascade: global.cascade.clone().or(file.cascade),
             reviewer: file.reviewer.unwrap_or_default().or(&llm),

@@ -22,7 +22,9 @@ mod highlight;
 mod inputs;
 mod language_model;
 mod logging;
+mod memory;
 mod metrics;
+mod metrics_server;
 mod named_model;
 mod output;
 mod progress;
@@ -42,6 +44,7 @@ use clap::Parser;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
+    memory::bound_arenas();
     let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

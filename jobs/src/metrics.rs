@@ -1,20 +1,23 @@
-//! Counts and rates of a job as a Prometheus text file, for the textfile collector of node_exporter or a sidecar.
+//! Counts and rates of a job as Prometheus text: a file for the textfile collector of node_exporter or a sidecar, and an
+//! HTTP endpoint.
 //!
-//! A nightly job is gone before a scrape could reach it, so it leaves a file: written anew, atomically, after each source
-//! file and once more at the end with the exit code.
+//! A nightly job may be gone before a scrape reaches it, so it leaves a file: written anew, atomically, after each source
+//! file and once more at the end with the exit code. The endpoint is for long jobs, while they run.
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Context;
 use rexdrug_pipeline::run::{FileCounts, RunEvent, RunObserver};
 use rexdrug_schemas::RunStatus;
 
-use crate::exit;
+use crate::config::Settings;
+use crate::{exit, metrics_server};
 
-/// The metrics of this process, where a file was asked for.
+/// The metrics of this process, where they were asked for.
 static CURRENT: OnceLock<Arc<Metrics>> = OnceLock::new();
 
 #[derive(Debug, Default)]
@@ -28,10 +31,10 @@ struct Counts {
     sums: FileCounts,
 }
 
-/// Counts of this process and the file that shows them.
+/// Counts of this process and the file that shows them, where one was asked for.
 #[derive(Debug)]
 pub struct Metrics {
-    file: PathBuf,
+    file: Option<PathBuf>,
     verb: &'static str,
     started: f64,
     counts: Mutex<Counts>,
@@ -42,12 +45,30 @@ pub struct Counting {
     inner: Arc<dyn RunObserver>,
 }
 
-/// Counts what `inner` is told, when `file` is there to show it.
-pub fn counting(file: Option<&Path>, verb: &'static str, inner: Arc<dyn RunObserver>) -> Arc<dyn RunObserver> {
-    let Some(file) = file else { return inner };
-    let metrics = Metrics { file: file.to_owned(), verb, started: now(), counts: Mutex::default() };
-    CURRENT.get_or_init(|| Arc::new(metrics)).write(None);
-    Arc::new(Counting { inner })
+/// Counts what `inner` is told, when the settings name a file or an address to show it.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub fn counting(
+    settings: &Settings,
+    verb: &'static str,
+    inner: Arc<dyn RunObserver>,
+) -> anyhow::Result<Arc<dyn RunObserver>> {
+    let (file, address) = (settings.metrics_file.clone(), settings.metrics_addr);
+    if file.is_none() && address.is_none() {
+        return Ok(inner);
+    }
+    let metrics = Metrics { file, verb, started: now(), counts: Mutex::default() };
+    let metrics = CURRENT.get_or_init(|| Arc::new(metrics));
+    metrics.write(None);
+    if let Some(address) = address {
+        let shown = Arc::clone(metrics);
+        let bound = metrics_server::serve(address, move || shown.text(None)).with_context(|| {
+            format!("cannot serve metrics on {address}; name another address with --metrics-addr, or none")
+        })?;
+        tracing::info!("metrics on http://{bound}/metrics");
+    }
+    Ok(Arc::new(Counting { inner }))
 }
 
 /// Writes the file for the last time, with the exit code.
@@ -92,10 +113,11 @@ impl Metrics {
 
     /// A file that cannot be written costs a warning, not the night.
     fn write(&self, code: Option<u8>) {
-        let part = self.file.with_extension("part");
-        let written = std::fs::write(&part, self.text(code)).and_then(|()| std::fs::rename(&part, &self.file));
+        let Some(file) = &self.file else { return };
+        let part = file.with_extension("part");
+        let written = std::fs::write(&part, self.text(code)).and_then(|()| std::fs::rename(&part, file));
         if let Err(error) = written {
-            tracing::warn!(file = %self.file.display(), %error, "metrics not written");
+            tracing::warn!(file = %file.display(), %error, "metrics not written");
         }
     }
 

@@ -13,7 +13,7 @@ use rexdrug_pipeline::warehouse::Warehouse;
 
 use crate::cli::Extractor;
 use crate::config::Settings;
-use crate::failpoint;
+use crate::{failpoint, spool};
 
 /// The seed lexicon, compiled by `make generate`.
 const SEED_LEXICON: &[u8] = include_bytes!("../../data/lexicon/seed.lexicon");
@@ -53,13 +53,14 @@ pub fn lexicon_bytes(settings: &Settings) -> Result<(Arc<Lexicon>, Vec<u8>)> {
 /// # Errors
 /// When its URI cannot be used.
 pub fn warehouse(settings: &Settings) -> Result<Warehouse> {
-    match std::env::var(failpoint::VARIABLE) {
+    let warehouse = match std::env::var(failpoint::VARIABLE) {
         Ok(point) => {
             let hook = Arc::new(failpoint::PauseAt::parse(&point)?);
-            Ok(Warehouse::open_with_hook(&settings.warehouse, Default::default(), hook)?)
+            Warehouse::open_with_hook(&settings.warehouse, Default::default(), hook)?
         }
-        Err(_) => Ok(Warehouse::open(&settings.warehouse, Default::default())?),
-    }
+        Err(_) => Warehouse::open(&settings.warehouse, Default::default())?,
+    };
+    Ok(warehouse.with_scratch(&spool::root(settings)))
 }
 
 /// Folder of the model: the one named in the settings, else the default one.

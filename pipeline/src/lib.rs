@@ -8,6 +8,7 @@ pub mod estimate;
 mod local_files;
 pub mod plan;
 pub mod run;
+pub mod scratch;
 pub mod session;
 pub mod source;
 pub mod stop;

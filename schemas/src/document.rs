@@ -22,6 +22,11 @@ pub fn excluded_type() -> DataType {
     struct_of(kinds.map(|kind| (kind, DataType::Int32, false)).to_vec())
 }
 
+/// Type of `documents.related`: links to other articles, in document order.
+pub fn related_type() -> DataType {
+    list_of(struct_of(vec![("relation", DataType::Utf8, false), ("id", DataType::Utf8, true)]))
+}
+
 fn columns() -> Vec<Column> {
     let mut columns = vec![
         Column::required("doc_id", DataType::Utf8, "Stable id: `pmid:123` or `pmcid:PMC1`; one row per id."),
@@ -84,6 +89,12 @@ fn columns() -> Vec<Column> {
             "excluded",
             excluded_type(),
             "What full text was left out of `text`, by kind; null for abstracts.",
+        ),
+        Column::optional(
+            "related",
+            related_type(),
+            "Articles that full text links to as corrected, retracted or commented on: the relation as the publisher wrote \
+             it (`retracted-article`) and the DOI or PMID; null for abstracts.",
         ),
     ]);
     columns

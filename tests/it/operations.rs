@@ -1,6 +1,6 @@
 //! What an on-call person relies on: metrics, JSON logs, pipes that close, secrets that stay secret, paths that stay inside.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::Stdio;
 
 use serde_json::Value;
@@ -183,4 +183,47 @@ fn paths_in_the_input_never_leave_the_warehouse() {
     assert_eq!(names(&root.path().join("outer")), ["warehouse"]);
     assert_eq!(names(&input), [name]);
     assert_eq!(names(&warehouse), ["combinations", "documents", "quarantine", "runs"]);
+}
+
+#[test]
+fn metrics_are_served_while_a_run_goes_on() {
+    let (input, warehouse) = (input(), TempDir::new().unwrap());
+    let mut child = command(&[
+        "run",
+        &input.path().to_string_lossy(),
+        "--warehouse",
+        &warehouse.path().to_string_lossy(),
+        "--model",
+        MODEL,
+        "--metrics-addr",
+        "127.0.0.1:0",
+    ])
+    .env("REXDRUG_PAUSE_AT", "run-committed:2")
+    .stdout(Stdio::null())
+    .stderr(Stdio::piped())
+    .spawn()
+    .unwrap();
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let mut address = None;
+    for line in lines {
+        if let Some((_, rest)) = line.split_once("metrics on http://") {
+            address = rest.split('/').next().map(str::to_owned);
+        }
+        if line.contains("paused at") {
+            break;
+        }
+    }
+    let mut stream = std::net::TcpStream::connect(address.expect("the address is logged")).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    for line in
+        ["rexdrug_files_total{verb=\"run\",outcome=\"committed\"} 1", "rexdrug_documents_written_total{verb=\"run\"} 9"]
+    {
+        assert!(answer.lines().any(|found| found == line), "{line} in {answer}");
+    }
+    assert!(!answer.contains("rexdrug_exit_code"), "it still runs");
 }

@@ -1,5 +1,6 @@
 //! Articles that a listing names, read from an S3-protocol server on loopback.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -176,4 +177,55 @@ fn a_listing_in_the_bucket_is_read_there_and_licences_are_kept_to() {
     let wrong =
         bucket.s3.rexdrug(&["ingest", "other", "--inventory", "s3://articles/listing.csv", "--warehouse", &warehouse]);
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("expected `pmc`"));
+}
+
+/// Requests of one command by bucket and kind.
+fn requests_of(bucket: &Bucket, args: &[&str]) -> (Value, BTreeMap<(String, String), u64>) {
+    let before = bucket.s3.requests().len();
+    let summary = serde_json::from_str(&bucket.s3.stdout(args)).unwrap();
+    let mut kinds = BTreeMap::new();
+    for request in bucket.s3.requests().split_off(before) {
+        *kinds.entry((request.bucket, request.kind)).or_default() += 1;
+    }
+    (summary, kinds)
+}
+
+#[test]
+fn requests_are_one_an_article_and_a_bounded_number_a_pack() {
+    let Some(python) = python() else { return };
+    let bucket = Bucket::new(&python);
+    let folder = TempDir::new().unwrap();
+    let listing = folder.path().join("listing.csv");
+    std::fs::write(&listing, &bucket.listing).unwrap();
+    let listing = listing.to_string_lossy();
+    let articles = ARTICLES + Bucket::real() + 1;
+    let mut of_the_warehouse = Vec::new();
+    for (name, pack) in [("small-packs", "250"), ("large-packs", "1000")] {
+        bucket.s3.bucket(name);
+        let uri = format!("s3://{name}/lit");
+        let mut args = bucket.args(&listing, &uri);
+        let at = args.iter().position(|arg| *arg == "500").unwrap();
+        args[at] = pack;
+        let (summary, kinds) = requests_of(&bucket, &args);
+        let packs = summary["files_committed"].as_u64().unwrap();
+        let mut all = 0;
+        for ((place, kind), count) in &kinds {
+            eprintln!(
+                "packs of {pack}: {place}: {kind}: {count} requests, {:.1} per 1,000 articles, {:.1} a pack",
+                *count as f64 * 1000.0 / articles as f64,
+                *count as f64 / packs as f64
+            );
+            match place.as_str() {
+                "articles" => assert_eq!((kind.as_str(), *count), ("GET", articles), "{kinds:?}"),
+                _ => all += count,
+            }
+        }
+        assert!(all <= 60 * packs + 60, "{all} requests for {packs} packs: {kinds:?}");
+        of_the_warehouse.push(all);
+        let (again, kinds) = requests_of(&bucket, &args);
+        eprintln!("packs of {pack}, a second time: {kinds:?}");
+        assert_eq!(again["counts"]["documents_written"], 0, "{again}");
+    }
+    // What the warehouse asks for grows with the packs, not with the articles.
+    assert!(of_the_warehouse[1] * 2 < of_the_warehouse[0], "{of_the_warehouse:?}");
 }

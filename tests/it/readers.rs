@@ -5,8 +5,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::corpus::{article, gzip, set};
 use crate::s3::{S3, python};
-use crate::support::{json, root, sql};
+use crate::support::{json, root, sql, stdout};
 
 const TABLES: [&str; 4] = ["documents", "quarantine", "combinations", "runs"];
 
@@ -39,7 +40,7 @@ fn deltalake_duckdb_and_polars_read_the_same_rows() {
         sql(folder.path(), &format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_i64().unwrap()
     });
     let found = counts_by_python(&python, &warehouse, &[]);
-    for reader in ["deltalake", "duckdb", "polars"] {
+    for reader in ["datafusion", "deltalake", "duckdb", "polars"] {
         assert_eq!(found[reader], ours, "{reader}");
     }
 }
@@ -68,4 +69,38 @@ fn a_warehouse_on_s3_holds_the_rows_of_a_local_one() {
         sql(folder.path(), &format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_i64().unwrap()
     });
     assert_eq!(counts_by_python(&python, uri, &s3.environment())["deltalake"], ours);
+}
+
+#[test]
+fn rows_marked_in_deletion_vectors_are_seen_by_no_reader() {
+    let Some(python) = python() else { return };
+    let (folder, input) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let warehouse = folder.path().to_string_lossy().into_owned();
+    let baseline: Vec<String> = (1..=60).map(|pmid| article(pmid, 1, 1)).collect();
+    let update: Vec<String> = (1..=60).step_by(20).map(|pmid| article(pmid, 2, 2)).collect();
+    let run = |name: &str, file: Vec<u8>| {
+        let path = input.path().join(name);
+        std::fs::write(&path, gzip(&file)).unwrap();
+        let path = path.to_string_lossy().into_owned();
+        json(&["run", &path, "--warehouse", &warehouse, "--model", "scripted:keyword=with", "--top", "0", "--json"])
+    };
+    run("pubmed26n0001.xml.gz", set(&baseline, &[]));
+    stdout(&["compact", "--deletion-vectors", "--warehouse", &warehouse]);
+    let summary = run("pubmed26n0002.xml.gz", set(&update, &[5, 6]));
+    assert_eq!(summary["counts"]["documents_replaced"], 3, "{summary}");
+    assert!(summary["bytes_rewritten"].as_u64().unwrap() < 1000, "marked, not written again: {summary}");
+    let ours = counts_by_us(|table| {
+        sql(folder.path(), &format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_i64().unwrap()
+    });
+    assert_eq!((&ours["documents"], &ours["combinations"]), (&58.into(), &61.into()));
+    let found = counts_by_python(&python, &warehouse, &[]);
+    for reader in ["datafusion", "polars"] {
+        assert_eq!(found[reader], ours, "{reader}");
+    }
+    // Through pyarrow the Python package cannot read such a table: it must say so, never count the marked rows.
+    for reader in ["deltalake", "duckdb"] {
+        let count = &found[reader]["documents"];
+        assert!(*count == "refused" || *count == 58, "{reader}: {found}");
+    }
+    assert!(stdout(&["verify", "--warehouse", &warehouse]).contains(": sound\n"));
 }

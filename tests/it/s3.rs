@@ -18,6 +18,16 @@ pub struct S3 {
     server: Child,
     endpoint: String,
     python: String,
+    log: tempfile::NamedTempFile,
+}
+
+/// One request that the server answered.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// GET, HEAD, PUT, POST, DELETE; LIST for a GET that lists.
+    pub kind: String,
+    /// Its bucket.
+    pub bucket: String,
 }
 
 impl Drop for S3 {
@@ -30,13 +40,14 @@ impl Drop for S3 {
 impl S3 {
     pub fn start(python: &str) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let log = tempfile::NamedTempFile::new().unwrap();
         let server = Command::new(python)
             .args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &port.to_string()])
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(log.reopen().unwrap())
             .spawn()
             .unwrap();
-        let server = Self { server, endpoint: format!("http://127.0.0.1:{port}"), python: python.to_owned() };
+        let server = Self { server, endpoint: format!("http://127.0.0.1:{port}"), python: python.to_owned(), log };
         for _ in 0..600 {
             if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
                 return server;
@@ -44,6 +55,20 @@ impl S3 {
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
         panic!("the S3 server did not start within a minute");
+    }
+
+    /// Every request so far, from the server's log: `… "GET /bucket/key?list-type=2 HTTP/1.1" 200 -`.
+    pub fn requests(&self) -> Vec<Request> {
+        let log = std::fs::read_to_string(self.log.path()).unwrap();
+        let asked = log.lines().filter_map(|line| line.split('"').nth(1)).map(|asked| asked.split(' '));
+        asked
+            .filter_map(|mut asked| {
+                let (method, path) = (asked.next()?, asked.next()?);
+                let bucket = path.strip_prefix('/')?.split(['/', '?']).next()?.to_owned();
+                let lists = method == "GET" && (path.contains("list-type=") || path.contains("prefix="));
+                Some(Request { kind: if lists { "LIST" } else { method }.to_owned(), bucket })
+            })
+            .collect()
     }
 
     pub fn environment(&self) -> Vec<(&'static str, String)> {

@@ -9,6 +9,7 @@ use indicatif::HumanBytes;
 use rexdrug_pipeline::warehouse::CompactOptions;
 
 use crate::config::Settings;
+use crate::spool::Spool;
 use crate::{exit, resources, signals};
 
 /// Join small files and delete those that left the tables long ago or never entered them; rows do not change.
@@ -20,6 +21,10 @@ pub struct CompactArgs {
     /// Hours for which files are kept after they left a table; at least 168, for readers of older versions
     #[arg(long, default_value_t = CompactOptions::default().retention_hours, value_name = "HOURS")]
     retention_hours: i64,
+    /// Have updates mark rows as deleted from now on, where they would write files again: far cheaper, but readers must
+    /// know Delta's deletion vectors. Cannot be undone
+    #[arg(long, conflicts_with = "dry_run")]
+    deletion_vectors: bool,
     /// Only say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -31,12 +36,21 @@ pub struct CompactArgs {
 /// When the retention is unsafe or the warehouse fails.
 pub async fn run(args: CompactArgs, settings: &Settings) -> Result<ExitCode> {
     let (_handle, stop) = signals::stop_on_signals()?;
+    // Clears away what compactions and runs that were killed have left.
+    let _spool = Spool::create(settings)?;
     let warehouse = resources::warehouse(settings)?;
     let options = CompactOptions {
         target_bytes: args.target_mib.saturating_mul(NonZeroU64::MIN.saturating_add((1 << 20) - 1)),
         retention_hours: args.retention_hours,
         dry_run: args.dry_run,
     };
+    if args.deletion_vectors {
+        let changed = warehouse.enable_deletion_vectors().await?;
+        eprintln!(
+            "deletion vectors: {}",
+            if changed.is_empty() { "in use already".to_owned() } else { changed.join(", ") }
+        );
+    }
     let reports = tokio::select! {
         reports = warehouse.compact(options) => reports?,
         () = stop.asked() => {

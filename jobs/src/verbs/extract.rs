@@ -56,8 +56,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
         stop,
     };
     let files = warehouse.sources().await?.len();
-    let progress =
-        metrics::counting(settings.metrics_file.as_deref(), "extract", Arc::new(Progress::over_sources(files)));
+    let progress = metrics::counting(&settings, "extract", Arc::new(Progress::over_sources(files)))?;
     let summary = extract_again(&warehouse, &session, options, loaded.settings, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);

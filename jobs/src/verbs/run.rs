@@ -112,7 +112,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         stop,
     };
     let verb = options.verb;
-    let progress = metrics::counting(settings.metrics_file.as_deref(), verb, Arc::new(inputs.progress));
+    let progress = metrics::counting(&settings, verb, Arc::new(inputs.progress))?;
     let summary = run_files(&warehouse, engine, inputs.stream, options, progress).await?;
     let articles = articles(summary.counts.records_read);
     if settings.json {

@@ -90,9 +90,10 @@ pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
     let loaded = resources::extraction(&settings, &run_id, Utc::now().timestamp_micros());
     let session = loaded.and_then(|loaded| {
         let session = Session::new(&SessionOptions::with_threads(settings.threads), loaded.resources)?;
-        Ok((session, loaded.settings))
+        let progress = metrics::counting(&settings, "sync", Arc::new(Progress::over_sources(0)))?;
+        Ok((session, loaded.settings, progress))
     });
-    let (session, extraction) = match session {
+    let (session, extraction, progress) = match session {
         Ok(session) => session,
         Err(error) => {
             lease.release().await?;
@@ -110,7 +111,6 @@ pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
         extract: Some(extraction),
         stop,
     };
-    let progress = metrics::counting(settings.metrics_file.as_deref(), "sync", Arc::new(Progress::over_sources(0)));
     let summary = sync(&warehouse, Arc::new(session), &options, run, lease, handle, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);

@@ -6,7 +6,7 @@ use arrow::array::{
     ArrayRef, BooleanBuilder, Int32Builder, Int64Builder, ListArray, NullArray, StringBuilder, StructArray,
     new_null_array,
 };
-use arrow::buffer::OffsetBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, FieldRef, Fields};
 use arrow::error::ArrowError;
 use arrow::record_batch::RecordBatch;
@@ -50,6 +50,8 @@ pub struct DocumentRows {
     record: Int64Builder,
     corrected: BooleanBuilder,
     excluded: Vec<Option<Excluded>>,
+    related: Vec<usize>,
+    has_related: Vec<bool>,
     text: String,
     bytes: usize,
 }
@@ -73,6 +75,8 @@ struct Strings {
     licence: StringBuilder,
     member: StringBuilder,
     etag: StringBuilder,
+    relation: StringBuilder,
+    related_id: StringBuilder,
 }
 
 impl DocumentRows {
@@ -129,6 +133,12 @@ impl DocumentRows {
         self.strings.etag.append_option(row.etag);
         self.corrected.append_option(row.is_corrected);
         self.excluded.push(row.excluded);
+        for link in row.related.unwrap_or_default() {
+            self.strings.relation.append_value(&link.relation);
+            self.strings.related_id.append_option(link.id.as_deref());
+        }
+        self.related.push(row.related.map_or(0, <[_]>::len));
+        self.has_related.push(row.related.is_some());
     }
 
     /// Title and sections joined by line feeds, with their spans in code points.
@@ -191,7 +201,7 @@ impl DocumentRows {
                     Arc::new(self.section_start.finish()),
                     Arc::new(self.section_end.finish()),
                 ];
-                list_of_structs(field, arrays, &self.sections)?
+                list_of_structs(field, arrays, &self.sections, None)?
             }
             "language" => Arc::new(self.strings.language.finish()),
             "other_abstracts" => {
@@ -200,13 +210,13 @@ impl DocumentRows {
                     Arc::new(self.strings.other_type.finish()),
                     Arc::new(self.strings.other_text.finish()),
                 ];
-                list_of_structs(field, arrays, &self.other_abstracts)?
+                list_of_structs(field, arrays, &self.other_abstracts, None)?
             }
             "pub_year" => Arc::new(self.year.finish()),
             "pub_date_raw" => Arc::new(self.strings.date.finish()),
             "journal" => Arc::new(self.strings.journal.finish()),
             "publication_types" => {
-                list(field, Arc::new(self.strings.publication_type.finish()), &self.publication_types)?
+                list(field, Arc::new(self.strings.publication_type.finish()), &self.publication_types, None)?
             }
             "is_retracted" => Arc::new(self.retracted.finish()),
             "is_retraction_notice" => Arc::new(self.notice.finish()),
@@ -215,6 +225,12 @@ impl DocumentRows {
             "source_etag" => Arc::new(self.strings.etag.finish()),
             "is_corrected" => Arc::new(self.corrected.finish()),
             "excluded" => excluded(field, &self.excluded)?,
+            "related" => {
+                let arrays: Vec<ArrayRef> =
+                    vec![Arc::new(self.strings.relation.finish()), Arc::new(self.strings.related_id.finish())];
+                let present = NullBuffer::from(std::mem::take(&mut self.has_related));
+                list_of_structs(field, arrays, &self.related, Some(present))?
+            }
             "source_file" => constant(&source.source_file),
             "source_md5" => constant(&source.source_md5),
             "source_seq" => Arc::new(arrow::array::Int64Array::from_value(source.source_seq, rows)),
@@ -225,15 +241,25 @@ impl DocumentRows {
     }
 }
 
-fn list(field: &FieldRef, values: ArrayRef, lengths: &[usize]) -> Result<ArrayRef, ArrowError> {
+fn list(
+    field: &FieldRef,
+    values: ArrayRef,
+    lengths: &[usize],
+    present: Option<NullBuffer>,
+) -> Result<ArrayRef, ArrowError> {
     let DataType::List(item) = field.data_type() else {
         return Err(ArrowError::SchemaError(format!("column `{}` is not a list", field.name())));
     };
     let offsets = OffsetBuffer::from_lengths(lengths.iter().copied());
-    Ok(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, None)?))
+    Ok(Arc::new(ListArray::try_new(Arc::clone(item), offsets, values, present)?))
 }
 
-fn list_of_structs(field: &FieldRef, arrays: Vec<ArrayRef>, lengths: &[usize]) -> Result<ArrayRef, ArrowError> {
+fn list_of_structs(
+    field: &FieldRef,
+    arrays: Vec<ArrayRef>,
+    lengths: &[usize],
+    present: Option<NullBuffer>,
+) -> Result<ArrayRef, ArrowError> {
     let fields = match field.data_type() {
         DataType::List(item) => match item.data_type() {
             DataType::Struct(fields) => fields.clone(),
@@ -241,15 +267,16 @@ fn list_of_structs(field: &FieldRef, arrays: Vec<ArrayRef>, lengths: &[usize]) -
         },
         _ => Fields::empty(),
     };
-    list(field, Arc::new(StructArray::try_new(fields, arrays, None)?), lengths)
+    list(field, Arc::new(StructArray::try_new(fields, arrays, None)?), lengths, present)
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use arrow::array::AsArray;
+    use arrow::array::{Array, AsArray};
     use arrow::datatypes::Int32Type;
+    use rexdrug_jats::{Article, RelatedArticle};
 
     use super::*;
 
@@ -268,6 +295,29 @@ mod tests {
             record: 3,
             ..PubmedRecord::default()
         }
+    }
+
+    #[test]
+    fn links_of_articles_are_kept_in_order_and_null_for_abstracts() {
+        let link =
+            |id: Option<&str>| RelatedArticle { relation: "retracted-article".to_owned(), id: id.map(str::to_owned) };
+        let related = vec![link(Some("10.1/x")), link(None)];
+        let linked = Article { pmcid: Some("PMC1".to_owned()), related, ..Article::default() };
+        let alone = Article { pmcid: Some("PMC2".to_owned()), ..Article::default() };
+        let source = SourceRef { source_file: "f.pack".to_owned(), source_md5: "0".repeat(32), source_seq: 5 };
+        let mut rows = DocumentRows::default();
+        rows.push_row(&DocumentRow::of_article(&linked, "PMC1.xml", None, 1));
+        rows.push(&record());
+        rows.push_row(&DocumentRow::of_article(&alone, "PMC2.xml", None, 2));
+        let batch = rows.finish(&source).unwrap();
+        let column = batch.column_by_name("related").unwrap().as_list::<i32>();
+        assert_eq!((0..3).map(|row| column.is_null(row)).collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!((0..3).map(|row| column.value_length(row)).collect::<Vec<_>>(), [2, 0, 0]);
+        let links = column.value(0);
+        let links = links.as_struct();
+        let (relations, ids) = (links.column(0).as_string::<i32>(), links.column(1).as_string::<i32>());
+        assert_eq!((relations.value(1), ids.value(0)), ("retracted-article", "10.1/x"));
+        assert!(ids.is_null(1));
     }
 
     #[test]

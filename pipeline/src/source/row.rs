@@ -6,7 +6,7 @@ use arrow::array::{ArrayRef, Int32Array, StructArray};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, FieldRef};
 use arrow::error::ArrowError;
-use rexdrug_jats::{Article, Excluded};
+use rexdrug_jats::{Article, Excluded, RelatedArticle};
 use rexdrug_pubmed::PubmedRecord;
 use rexdrug_schemas::{pmcid_doc_id, pmid_doc_id};
 
@@ -34,6 +34,8 @@ pub(crate) struct DocumentRow<'r> {
     pub(crate) is_corrected: Option<bool>,
     pub(crate) licence: Option<String>,
     pub(crate) excluded: Option<Excluded>,
+    /// None where the source has no such links.
+    pub(crate) related: Option<&'r [RelatedArticle]>,
     pub(crate) member: Option<&'r str>,
     pub(crate) etag: Option<&'r str>,
     pub(crate) record: i64,
@@ -70,6 +72,7 @@ impl<'r> DocumentRow<'r> {
             is_corrected: None,
             licence: None,
             excluded: None,
+            related: None,
             member: None,
             etag: None,
             record: i64::try_from(record.record).unwrap_or(i64::MAX),
@@ -108,6 +111,7 @@ impl<'r> DocumentRow<'r> {
             is_corrected: Some(article.is_corrected),
             licence: article.licence.as_ref().map(ToString::to_string),
             excluded: Some(article.excluded),
+            related: Some(&article.related),
             member: Some(member),
             etag,
             record,

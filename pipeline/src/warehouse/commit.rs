@@ -154,9 +154,8 @@ impl Warehouse {
         id: String,
         once: Once,
     ) -> Result<()> {
-        let mut uploads = super::upload::Uploads::default();
-        let folder = tempfile::tempdir()
-            .map_err(|error| WarehouseError::local(&std::env::temp_dir(), "create a folder", error))?;
+        let mut uploads = self.uploads();
+        let folder = self.scratch()?;
         let mut spool = super::spool::SpoolWriter::create(handle.table, folder.path(), Default::default())?;
         for batch in rows {
             spool.write(batch)?;

@@ -32,7 +32,6 @@ pub(crate) struct CombinationsJob<'a> {
 }
 
 /// Outcome of the combinations commit.
-#[derive(Default)]
 pub(crate) struct CombinationsReport {
     pub(crate) written: i64,
     pub(crate) superseded: i64,
@@ -43,7 +42,7 @@ pub(crate) struct CombinationsReport {
 impl Warehouse {
     pub(crate) async fn commit_combinations(&self, job: CombinationsJob<'_>) -> Result<CombinationsReport> {
         let handle = &self.inner.combinations;
-        let mut report = CombinationsReport::default();
+        let mut report = CombinationsReport { uploads: self.uploads(), written: 0, superseded: 0, files_read: 0 };
         let mut attempts = Attempts::new(handle, job.source);
         loop {
             let base = if job.spools.is_empty() && job.key == ExtractionKey::default() {
@@ -80,7 +79,7 @@ impl Warehouse {
                     .map(|row| row.row)
                     .collect();
                 if !doomed.is_empty() {
-                    adds.extend(report.uploads.remainder(&COMBINATIONS, &store, file, &doomed).await?);
+                    adds.extend(report.uploads.take_out(&COMBINATIONS, &base, file, &doomed).await?);
                     removes.push(file.remove.clone());
                 }
             }
@@ -113,7 +112,9 @@ impl Warehouse {
         let (mut owners, skip) = match &job.known {
             Some(known) if known.version == documents.version => return Ok(known.owners.clone()),
             Some(known) => {
-                let live: HashSet<&str> = documents.files.iter().map(|file| file.path.as_ref()).collect();
+                // A file of ours some of whose rows were marked since does not tell by its path what is left.
+                let whole = documents.files.iter().filter(|file| file.deleted() == 0);
+                let live: HashSet<&str> = whole.map(|file| file.path.as_ref()).collect();
                 if known.own_paths.iter().all(|path| live.contains(path.as_str())) {
                     let own = known.owners.iter().filter(|(_, owner)| owner.is_of(job.source));
                     let own: HashMap<String, Owner> = own.map(|(id, owner)| (id.clone(), owner.clone())).collect();

@@ -36,7 +36,7 @@ impl Warehouse {
     pub(crate) async fn commit_documents(&self, job: &FileCommit, incoming: &Incoming) -> Result<DocumentsReport> {
         let handle = &self.inner.documents;
         let touched = incoming.touched();
-        let mut uploads = Uploads::default();
+        let mut uploads = self.uploads();
         let mut attempts = Attempts::new(handle, &job.source);
         let mut files_read = 0;
         loop {
@@ -76,7 +76,7 @@ impl Warehouse {
     }
 }
 
-/// Removes affected files and adds their remainders (copy on write).
+/// Removes affected files and adds what remains of them.
 async fn plan_removals(
     base: &Loaded,
     live: &[FileRows],
@@ -86,7 +86,7 @@ async fn plan_removals(
     let (mut adds, mut removes) = (Vec::new(), Vec::new());
     for FileRows { file, .. } in live {
         if let Some(rows) = resolution.removed.get(file.path.as_ref()) {
-            adds.extend(uploads.remainder(&DOCUMENTS, &base.store(), file, rows).await?);
+            adds.extend(uploads.take_out(&DOCUMENTS, base, file, rows).await?);
             removes.push(file.remove.clone());
         }
     }

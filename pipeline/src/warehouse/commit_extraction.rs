@@ -110,7 +110,7 @@ impl Warehouse {
         rows: &[super::resolve::IncomingRow],
     ) -> Result<(CombinationsEntry, Uploads, u64)> {
         let handle = &self.inner.combinations;
-        let mut uploads = Uploads::default();
+        let mut uploads = self.uploads();
         let mut files_read = 0;
         let mut attempts = Attempts::new(handle, &job.source);
         let touched = KeySet::new(rows.iter().map(|row| row.doc_id.clone()));
@@ -130,7 +130,7 @@ impl Warehouse {
             let (mut adds, mut removes) = (Vec::new(), Vec::new());
             for FileRows { file, rows } in &present {
                 let doomed: Vec<u64> = rows.iter().map(|row| row.row).collect();
-                adds.extend(uploads.remainder(&COMBINATIONS, &store, file, &doomed).await?);
+                adds.extend(uploads.take_out(&COMBINATIONS, &base, file, &doomed).await?);
                 removes.push(file.remove.clone());
             }
             let superseded = not_owned(&job.source, job.combinations.len(), rows, &owners);

@@ -17,11 +17,13 @@ use super::hook::CommitPoint;
 use super::spool::{SpoolCompression, SpoolWriter};
 use super::store_reader::StoreReader;
 use super::table::{Loaded, TableFile, TableHandle};
-use super::upload::{COPY_BATCH, Uploads};
+use super::upload::{COPY_BATCH, without};
 
 /// Least hours for which removed and unknown files are kept: readers of an older snapshot and commits in the making
 /// need them.
 const LEAST_RETENTION_HOURS: i64 = 168;
+/// A file with one row in so many marked as deleted is written again.
+const ONE_IN: u64 = 20;
 
 /// What `compact` does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +63,7 @@ pub struct CompactReport {
 }
 
 impl Warehouse {
-    /// Joins small neighbouring files of each table, then deletes files that no snapshot within the retention needs.
+    /// Joins small neighbouring files of each table and writes those again that hold many deleted rows, then deletes files that no snapshot within the retention needs.
     /// Rows do not change. Commits of source files may go on at the same time.
     ///
     /// # Errors
@@ -91,18 +93,33 @@ impl Warehouse {
         Ok(reports)
     }
 
+    /// Has updates mark rows as deleted in `documents` and `combinations`, in deletion vectors, where they wrote files
+    /// again before; the tables are created where they are missing. There is no way back: see `docs/nightly.md` for the
+    /// readers that refuse such tables. Returns the tables that were changed.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Delta`] when a log cannot be read or written.
+    pub async fn enable_deletion_vectors(&self) -> Result<Vec<&'static str>> {
+        let mut changed = Vec::new();
+        for handle in [&self.inner.documents, &self.inner.combinations] {
+            if handle.enable_deletion_vectors().await? {
+                changed.push(handle.table.name);
+            }
+        }
+        Ok(changed)
+    }
+
     /// Joins groups, one commit each; returns by how many files the table shrank, and the bytes written.
     async fn join(&self, handle: &TableHandle, before: &Loaded, options: CompactOptions) -> Result<(usize, u64)> {
         let target = options.target_bytes.get();
         let (mut fewer, mut bytes) = (0, 0);
         for group in groups(&before.files, target) {
             if options.dry_run {
-                fewer += group.len() - 1;
+                fewer += group.len().saturating_sub(1);
                 bytes += group.iter().map(|file| file.size).sum::<u64>();
                 continue;
             }
-            let folder = tempfile::tempdir()
-                .map_err(|error| WarehouseError::local(&std::env::temp_dir(), "create a folder", error))?;
+            let folder = self.scratch()?;
             let mut writer = SpoolWriter::create(handle.table, folder.path(), SpoolCompression::default())?;
             let store = before.store();
             for file in &group {
@@ -112,12 +129,15 @@ impl Warehouse {
                 let reader = StoreReader::new(&store, &file.path, file.size);
                 let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| failed(&error))?;
                 let mut batches = builder.with_batch_size(COPY_BATCH).build().map_err(|error| failed(&error))?;
+                let deleted: Vec<u64> = file.deleted_rows()?.iter().collect();
+                let mut row = 0;
                 while let Some(batch) = batches.try_next().await.map_err(|error| failed(&error))? {
-                    writer.write(&batch)?;
+                    writer.write_stored(&without(handle.table, &batch, row, &deleted)?)?;
+                    row += batch.num_rows() as u64;
                 }
             }
             let spool = writer.finish()?;
-            let mut uploads = Uploads::default();
+            let mut uploads = self.uploads();
             let add = uploads.spool(handle.table, &store, &spool, &[]).await?;
             let adds: Vec<_> =
                 add.into_iter().map(|add| deltalake::kernel::Add { data_change: false, ..add }).collect();
@@ -131,9 +151,9 @@ impl Warehouse {
                 if adds.iter().any(|add| base.files.iter().any(|file| file.path.as_ref() == add.path)) {
                     break;
                 }
-                let live = |file: &TableFile| base.files.iter().any(|other| other.path == file.path);
+                let live = |file: &TableFile| base.files.iter().any(|other| other.is_same(file));
                 if !group.iter().all(live) {
-                    // A commit rewrote one of them in the meantime; the next compaction will see it.
+                    // A commit took rows out of one of them in the meantime; the next compaction will see it.
                     uploads.discard_unused(&store, &[]).await;
                     break;
                 }
@@ -149,9 +169,11 @@ impl Warehouse {
     }
 }
 
-/// Groups of small files that lie next to each other by key, each up to the target size.
+/// Groups of small files that lie next to each other by key, each up to the target size; and files with many deleted
+/// rows, alone where they are large.
 fn groups(files: &[TableFile], target: u64) -> VecDeque<Vec<TableFile>> {
-    let mut small: Vec<&TableFile> = files.iter().filter(|file| file.size < target / 2).collect();
+    let worn = |file: &TableFile| file.rows.is_some_and(|rows| file.deleted() > 0 && file.deleted() * ONE_IN >= rows);
+    let mut small: Vec<&TableFile> = files.iter().filter(|file| file.size < target / 2 || worn(file)).collect();
     small.sort_by_key(|file| (file.range.pmid, file.range.doc_id.clone(), file.sources.clone()));
     let mut groups = VecDeque::new();
     let mut group: Vec<TableFile> = Vec::new();
@@ -162,7 +184,7 @@ fn groups(files: &[TableFile], target: u64) -> VecDeque<Vec<TableFile>> {
         group.push(file.clone());
     }
     groups.push_back(group);
-    groups.retain(|group| group.len() > 1);
+    groups.retain(|group| group.len() > 1 || group.iter().any(worn));
     groups
 }
 

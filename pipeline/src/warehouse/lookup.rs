@@ -87,6 +87,7 @@ async fn rows_of_file(
         .await
         .map_err(|error| failed(&error))?;
     let footer = std::sync::Arc::clone(metadata.metadata());
+    let deleted = file.deleted_rows()?;
     let mut found = Vec::new();
     let mut first_row = 0_u64;
     for (group, group_meta) in footer.row_groups().iter().enumerate() {
@@ -111,6 +112,7 @@ async fn rows_of_file(
             row += batch.num_rows() as u64;
         }
     }
+    found.retain(|row| !deleted.contains(row.row));
     Ok(found)
 }
 

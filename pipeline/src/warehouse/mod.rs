@@ -10,6 +10,7 @@ mod commit_combinations;
 mod commit_documents;
 mod commit_extraction;
 mod compact;
+mod deletion_vector;
 mod error;
 mod evolve;
 mod hook;
@@ -28,6 +29,7 @@ mod staging;
 mod stats;
 mod store_reader;
 mod table;
+mod take_out;
 mod txnlog;
 mod upload;
 mod verify;
@@ -37,6 +39,7 @@ mod views;
 mod tests;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use rexdrug_schemas::{COMBINATIONS, DOCUMENTS, QUARANTINE, RUNS};
@@ -57,12 +60,16 @@ pub use staging::{StagedFile, Staging};
 pub use verify::{Finding, Severity, VerifyOptions, verify};
 pub use views::views_markdown;
 
+use crate::scratch::Scratch;
 use table::TableHandle;
+use upload::{Uploads, scratch_in};
 
 /// An open warehouse. Cheap to clone; clones share the snapshots they have read.
 #[derive(Clone)]
 pub struct Warehouse {
     inner: Arc<Inner>,
+    /// Folder in which rows wait that are written again.
+    scratch: Arc<Path>,
 }
 
 struct Inner {
@@ -107,7 +114,13 @@ impl Warehouse {
             location,
             hook,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), scratch: std::env::temp_dir().into() })
+    }
+
+    /// The same warehouse with its own temporary files below `root`, in place of the system's folder for them.
+    #[must_use]
+    pub fn with_scratch(self, root: &Path) -> Self {
+        Self { scratch: root.into(), ..self }
     }
 
     /// The root without secrets.
@@ -125,6 +138,15 @@ impl Warehouse {
             versions.push((handle.table.name, handle.current().await?.map(|loaded| loaded.version)));
         }
         Ok(versions)
+    }
+
+    fn uploads(&self) -> Uploads {
+        Uploads::new(Arc::clone(&self.scratch))
+    }
+
+    /// A folder for files that are uploaded next.
+    fn scratch(&self) -> Result<Scratch> {
+        scratch_in(&self.scratch)
     }
 
     fn handles(&self) -> [&TableHandle; 4] {

@@ -53,12 +53,18 @@ impl Warehouse {
     /// Rows of other source files may be in them: filter by `source_file` and `source_md5`.
     ///
     /// # Errors
-    /// [`WarehouseError::Delta`] when the log cannot be read.
+    /// [`WarehouseError::Delta`] when the log cannot be read, or when rows of such a file are marked as deleted, which a
+    /// reader of the file alone would not see.
     pub async fn document_files_of(&self, source: &SourceRef) -> Result<Vec<String>> {
         let Some(documents) = self.inner.documents.current().await? else { return Ok(Vec::new()) };
+        let files = documents.files_of(&source.source_file);
+        if let Some(marked) = files.iter().find(|file| file.deleted() > 0) {
+            let reason = format!("{} has rows that are marked as deleted; run this without a cluster", marked.path);
+            return Err(WarehouseError::delta(DOCUMENTS.name, "hand out its files", reason));
+        }
         let root = documents.delta.table_url().to_string();
         let uri = |path: &str| format!("{}/{path}", root.trim_end_matches('/'));
-        Ok(documents.files_of(&source.source_file).into_iter().map(|file| uri(file.path.as_ref())).collect())
+        Ok(files.into_iter().map(|file| uri(file.path.as_ref())).collect())
     }
 
     /// Every source file whose documents are in the warehouse, by sequence and name.

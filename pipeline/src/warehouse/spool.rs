@@ -4,8 +4,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, new_null_array};
+use arrow::datatypes::{Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -75,6 +75,11 @@ impl SpoolWriter {
         Ok(())
     }
 
+    /// Appends rows of a stored file, which may be of an earlier layout: columns that came later are null.
+    pub(crate) fn write_stored(&mut self, batch: &RecordBatch) -> Result<()> {
+        self.write(&widened(self.table, batch)?)
+    }
+
     /// Rows written so far.
     pub fn rows(&self) -> u64 {
         self.rows
@@ -108,6 +113,19 @@ pub(crate) fn writer_properties(table: &Table, compression: SpoolCompression) ->
             builder.set_column_statistics_enabled(ColumnPath::from(vec![(*name).to_owned()]), EnabledStatistics::Chunk);
     }
     builder.build()
+}
+
+/// The batch with those nullable columns of `table` that it lacks, null in all rows.
+fn widened(table: &Table, batch: &RecordBatch) -> Result<RecordBatch> {
+    let (mut fields, mut columns) = (batch.schema().fields().to_vec(), batch.columns().to_vec());
+    for field in table.schema().fields() {
+        if field.is_nullable() && batch.column_by_name(field.name()).is_none() {
+            columns.push(new_null_array(field.data_type(), batch.num_rows()));
+            fields.push(Arc::clone(field));
+        }
+    }
+    let schema = Arc::new(Schema::new(fields));
+    RecordBatch::try_new(schema, columns).map_err(|error| WarehouseError::columns(table.name, error))
 }
 
 /// Brings a batch to the columns, order and types of `schema`; metadata and list item names do not matter.

@@ -13,9 +13,11 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use object_store::path::Path;
 use rexdrug_schemas::Table;
+use roaring::RoaringTreemap;
 use tokio::sync::Mutex;
 use url::Url;
 
+use super::deletion_vector::decode;
 use super::error::{Result, WarehouseError};
 use super::evolve::add_missing_columns;
 use super::hook::{CommitHook, CommitPoint, reach};
@@ -25,8 +27,11 @@ use super::location::Location;
 use super::stats::{parse_stats, stats_columns};
 use super::txnlog::{advance_ledger, read_ledger};
 
-/// Commits between two checkpoints: a reader replays at most so many JSON files.
-const CHECKPOINT_INTERVAL: u64 = 25;
+/// Commits between two checkpoints: a reader replays at most so many JSON files. Writing a checkpoint replays as many at
+/// once, with some two megabytes of decoder each, so this bounds the memory of a long run too.
+const CHECKPOINT_INTERVAL: u64 = 10;
+/// Property of a table whose rows may be marked as deleted.
+const DELETION_VECTORS: &str = "delta.enableDeletionVectors";
 
 /// A Delta table that may not exist yet.
 pub(crate) struct TableHandle {
@@ -52,10 +57,14 @@ pub(crate) struct TableFile {
     /// Path below the table's root.
     pub(crate) path: Path,
     pub(crate) size: u64,
+    /// Rows in the Parquet file, deleted ones among them.
     pub(crate) rows: Option<u64>,
     pub(crate) range: KeyRange,
     /// Smallest and largest `source_file`.
     pub(crate) sources: Option<(String, String)>,
+    /// Statistics as they stand in the log.
+    pub(crate) stats: Option<String>,
+    /// The action that takes it out of the table; holds its deletion vector.
     pub(crate) remove: Remove,
 }
 
@@ -69,7 +78,37 @@ pub(crate) enum Committed {
     Unknown(WarehouseError),
 }
 
+impl TableFile {
+    /// Rows that are marked as deleted, numbered as in the Parquet file.
+    ///
+    /// # Errors
+    /// When the deletion vector cannot be read.
+    pub(crate) fn deleted_rows(&self) -> Result<RoaringTreemap> {
+        let vector = self.remove.deletion_vector.as_ref();
+        vector.map_or_else(|| Ok(RoaringTreemap::new()), |vector| decode(self.path.as_ref(), vector))
+    }
+
+    /// Number of rows that are marked as deleted.
+    pub(crate) fn deleted(&self) -> u64 {
+        let vector = self.remove.deletion_vector.as_ref();
+        vector.map_or(0, |vector| u64::try_from(vector.cardinality).unwrap_or_default())
+    }
+
+    /// Whether this is the same file with the same rows: one path can stay while more of its rows are marked.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.path == other.path && self.remove.deletion_vector == other.remove.deletion_vector
+    }
+}
+
 impl Loaded {
+    /// Whether rows may be marked as deleted, as a property of the table says.
+    pub(crate) fn marks_rows(&self) -> bool {
+        self.delta.snapshot().is_ok_and(|snapshot| {
+            let properties = snapshot.metadata().configuration();
+            properties.get(DELETION_VECTORS).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+        })
+    }
+
     pub(crate) fn store(&self) -> ObjectStoreRef {
         self.delta.object_store()
     }
@@ -134,6 +173,24 @@ impl TableHandle {
         }
     }
 
+    /// Sets the property under which rows may be marked as deleted; false where it is set already.
+    pub(crate) async fn enable_deletion_vectors(&self) -> Result<bool> {
+        let mut base = self.current_or_create().await?;
+        while !base.marks_rows() {
+            let properties = HashMap::from([(DELETION_VECTORS.to_owned(), "true".to_owned())]);
+            let commit = CommitProperties::default().with_max_retries(0);
+            let set = base.delta.clone().set_tbl_properties().with_properties(properties);
+            let Err(error) = set.with_commit_properties(commit).await else { return Ok(true) };
+            let newest = self.current_or_create().await?;
+            if newest.version == base.version {
+                return Err(self.failed("allow deletion vectors in it", error));
+            }
+            // Another writer was first: on top of it once more.
+            base = newest;
+        }
+        Ok(false)
+    }
+
     fn failed(&self, action: &'static str, error: impl std::fmt::Display) -> WarehouseError {
         WarehouseError::delta(self.table.name, action, error)
     }
@@ -177,9 +234,11 @@ impl TableHandle {
     fn loaded(&self, delta: DeltaTable, version: u64, ledger: Arc<Ledger>) -> Result<Loaded> {
         let snapshot = delta.snapshot().map_err(|error| self.failed("read its log", error))?;
         let files = snapshot.log_data().into_iter().map(|view| {
-            let (rows, range, sources) = parse_stats(view.stats().as_deref());
+            let stats = view.stats();
+            let (rows, range, sources) = parse_stats(stats.as_deref());
             let size = u64::try_from(view.size()).unwrap_or_default();
-            TableFile { path: view.object_store_path(), size, rows, range, sources, remove: view.remove_action(true) }
+            let (path, remove) = (view.object_store_path(), view.remove_action(true));
+            TableFile { path, size, rows, range, sources, stats, remove }
         });
         let files = Arc::new(files.collect());
         Ok(Loaded { delta, version, ledger, files })

@@ -20,21 +20,29 @@ use super::spool::{SpoolCompression, SpoolFile, SpoolWriter};
 use super::stats::delta_stats;
 use super::store_reader::StoreReader;
 use super::table::TableFile;
+use crate::scratch::Scratch;
 
 /// Rows per batch while copying: small, because one article can have ten megabytes.
 pub(crate) const COPY_BATCH: usize = 256;
 
 /// Uploads of one commit, kept over its attempts so that a lost race costs no second upload.
-#[derive(Default)]
 pub(crate) struct Uploads {
+    scratch: Arc<Path>,
     made: HashMap<(String, Vec<u64>), Option<Add>>,
-    /// Bytes of rewritten remainders of existing files.
+    /// Length of the deletion vector of each file that was marked.
+    marks: HashMap<String, u64>,
+    /// Bytes of rewritten remainders of existing files, and of deletion vectors that mark rows instead.
     pub(crate) bytes_rewritten: u64,
     /// Bytes of new files.
     pub(crate) bytes_added: u64,
 }
 
 impl Uploads {
+    /// None yet; rows that are written again wait below `scratch`.
+    pub(crate) fn new(scratch: Arc<Path>) -> Self {
+        Self { scratch, made: HashMap::new(), marks: HashMap::new(), bytes_rewritten: 0, bytes_added: 0 }
+    }
+
     /// Uploads a spool file without the rows `dropped` (sorted); none when no row remains.
     pub(crate) async fn spool(
         &mut self,
@@ -55,7 +63,7 @@ impl Uploads {
                 None => upload(table, store, &spool.path).await?,
             })
         } else {
-            let scratch = scratch_folder()?;
+            let scratch = scratch_in(&self.scratch)?;
             let kept = filter_local(table, spool.path.clone(), scratch.path().to_owned(), dropped.to_vec()).await?;
             Some(upload(table, store, &kept.path).await?)
         };
@@ -76,12 +84,18 @@ impl Uploads {
         if let Some(known) = self.made.get(&key) {
             return Ok(known.clone());
         }
-        let scratch = scratch_folder()?;
+        let scratch = scratch_in(&self.scratch)?;
         let kept = filter_stored(table, store, file, scratch.path(), dropped).await?;
         let add = if kept.rows == 0 { None } else { Some(upload(table, store, &kept.path).await?) };
         self.bytes_rewritten += add.as_ref().map_or(0, |add| u64::try_from(add.size).unwrap_or_default());
         self.made.insert(key, add.clone());
         Ok(add)
+    }
+
+    /// Counts a deletion vector, once however many attempts its commit takes.
+    pub(crate) fn count_marks(&mut self, file: &TableFile, bytes: u64) {
+        let before = self.marks.insert(file.path.to_string(), bytes).unwrap_or_default();
+        self.bytes_rewritten = self.bytes_rewritten - before + bytes;
     }
 
     /// Deletes, as well as it can, uploads that the winning attempt did not use.
@@ -95,8 +109,9 @@ impl Uploads {
     }
 }
 
-fn scratch_folder() -> Result<tempfile::TempDir> {
-    tempfile::tempdir().map_err(|error| WarehouseError::local(&std::env::temp_dir(), "create a folder", error))
+/// A folder for rows that are written again, below `root`.
+pub(crate) fn scratch_in(root: &Path) -> Result<Scratch> {
+    Scratch::create(root).map_err(|error| WarehouseError::local(root, "create a folder", error))
 }
 
 /// Streams a local Parquet file to a unique name in the store.
@@ -186,14 +201,14 @@ async fn filter_stored(
     let mut writer = SpoolWriter::create(table, folder, SpoolCompression::default())?;
     let mut row = 0;
     while let Some(batch) = batches.try_next().await.map_err(|error| failed(&error))? {
-        writer.write(&without(table, &batch, row, dropped)?)?;
+        writer.write_stored(&without(table, &batch, row, dropped)?)?;
         row += batch.num_rows() as u64;
     }
     writer.finish()
 }
 
 /// The batch whose first row is row `first` of its file, without the rows `dropped`.
-fn without(table: &Table, batch: &RecordBatch, first: u64, dropped: &[u64]) -> Result<RecordBatch> {
+pub(crate) fn without(table: &Table, batch: &RecordBatch, first: u64, dropped: &[u64]) -> Result<RecordBatch> {
     let rows = batch.num_rows() as u64;
     let from = dropped.partition_point(|row| *row < first);
     let to = dropped.partition_point(|row| *row < first + rows);

@@ -43,7 +43,7 @@ async fn plant(warehouse: &Warehouse, table: &'static Table, planted: &[Value], 
     let folder = tempfile::tempdir().unwrap();
     let handle = warehouse.handles().into_iter().find(|handle| handle.table.name == table.name).unwrap();
     let base = handle.current_or_create().await.unwrap();
-    let mut uploads = super::super::upload::Uploads::default();
+    let mut uploads = warehouse.uploads();
     let add = uploads.spool(table, &base.store(), &spool(table, folder.path(), planted), &[]).await.unwrap();
     let adds: Vec<Add> = add.into_iter().collect();
     let removes = base.files.iter().filter(|_| instead).map(|file| Action::Remove(file.remove.clone()));

@@ -3,6 +3,8 @@
 
 mod compaction;
 mod concurrency;
+mod deletion_vectors;
+mod evolution;
 mod faults;
 mod faulty_store;
 mod files;

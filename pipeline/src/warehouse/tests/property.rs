@@ -91,10 +91,13 @@ fn starts() -> impl Strategy<Value = Vec<Start>> {
     prop::collection::vec(start.prop_map(|(file, kill)| Start { file, kill }), 0..8)
 }
 
-async fn play(files: &[Source], starts: &[Start]) -> (State, Vec<Vec<String>>) {
+async fn play(files: &[Source], starts: &[Start], marks: bool) -> (State, Vec<Vec<String>>) {
     let folder = tempfile::tempdir().unwrap();
     let spool = tempfile::tempdir().unwrap();
     let uri = folder.path().to_str().unwrap();
+    if marks {
+        Warehouse::open(uri, HashMap::new()).unwrap().enable_deletion_vectors().await.unwrap();
+    }
     for start in starts {
         let file = start.file.get(files);
         let kill = start.kill.map_or(usize::MAX, |after| after);
@@ -135,9 +138,9 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 40, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_order_any_kill_any_replay_ends_with_the_model(files in files(), starts in starts()) {
+    fn any_order_any_kill_any_replay_ends_with_the_model(files in files(), starts in starts(), marks: bool) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let (state, sums) = runtime.block_on(play(&files, &starts));
+        let (state, sums) = runtime.block_on(play(&files, &starts, marks));
         prop_assert_eq!(state, model(&files));
         prop_assert_eq!(sums.len(), files.len(), "one row of runs per file");
     }

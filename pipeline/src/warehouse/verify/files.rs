@@ -47,6 +47,19 @@ pub(super) async fn check(warehouse: &Warehouse, findings: &mut Findings) -> Res
                 }
                 Ok(footer) => {
                     let rows = u64::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();
+                    match file.deleted_rows() {
+                        Err(error) => {
+                            findings.broken("deletion_vector", name, &place, "a readable one", error.to_string());
+                            sound = false;
+                        }
+                        Ok(deleted) if deleted.max().is_some_and(|last| last >= rows) => {
+                            let expected = format!("rows below {rows}");
+                            let got = format!("row {}", deleted.max().unwrap_or_default());
+                            findings.broken("deletion_vector", name, &place, expected, got);
+                            sound = false;
+                        }
+                        Ok(_) => {}
+                    }
                     if let Some(expected) = file.rows.filter(|expected| *expected != rows) {
                         findings.broken("file_rows", name, place, format!("{expected} rows"), format!("{rows} rows"));
                     }
