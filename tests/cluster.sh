@@ -2,11 +2,11 @@
 # Scaling of a cluster on this machine: 1, 2 and 4 workers over the same files, and the local engine.
 #   REXDRUG_BIN=target/release/rexdrug tests/cluster.sh
 # The scripted backend takes SERVICE_US for a sentence on a device that serves one call after the other, so the engine is
-# measured and not the machine: FILES files of CANDIDATES candidate sentences each. A last round without service time shows
-# what the cluster costs a file.
+# measured and not the machine: FILES files of CANDIDATES candidate sentences each, WORKERS (1 2 4) one after the other;
+# LOCAL=0 leaves the local engine out. A last round without service time shows what the cluster costs a file.
 set -euo pipefail
 bin="${REXDRUG_BIN:?set REXDRUG_BIN to the binary to measure}"
-files="${FILES:-32}" candidates="${CANDIDATES:-100}" service="${SERVICE_US:-15000}" workers="${WORKERS:-1 2 4}"
+files="${FILES:-32}" candidates="${CANDIDATES:-100}" service="${SERVICE_US:-15000}" workers="${WORKERS:-1 2 4}" alone="${LOCAL:-1}"
 work="$(mktemp -d)"
 pids=()
 stop() { for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done; for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done; pids=(); }
@@ -47,22 +47,23 @@ start() { # workers, warehouse
 seconds() { "$bin" run "$work/in" --top 0 --json "$@" 2>"$work/run.log" | python3 -c 'import json, sys; print(json.load(sys.stdin)["seconds"])' || { cat "$work/run.log" >&2; exit 1; }; }
 echo "$files files of $candidates candidate sentences, $service us each on a device; $(nproc) cores"
 model="scripted:keyword=with;service_us=$service"
-local=$(seconds --warehouse "$work/local" --model "$model")
-awk -v s="$local" -v f="$files" 'BEGIN { printf "%-22s %8.2f s %8.3f s/file\n", "local engine", s, s / f }'
+if [ "$alone" = 1 ]; then
+    awk -v s="$(seconds --warehouse "$work/local" --model "$model")" -v f="$files" \
+        'BEGIN { printf "%-22s %8.2f s %8.3f s/file\n", "local engine", s, s / f }'
+fi
 one=""
 for count in $workers; do
     start "$count" "$work/warehouse-$count"
-    took=$(seconds --warehouse "$work/warehouse-$count" --model "$model" --cluster "df://$address" --cluster-files $((count * 4)))
+    took=$(seconds --warehouse "$work/warehouse-$count" --model "$model" --cluster "df://$address" --cluster-files $((count * 2)))
     stop
     one="${one:-$took}"
-    awk -v s="$took" -v f="$files" -v n="$count" -v one="$one" -v local="$local" 'BEGIN {
-        printf "cluster, %2d workers    %8.2f s %8.3f s/file, efficiency %5.1f %%, of the local engine %5.2f x\n",
-            n, s, s / f, one / s / n * 100, local / s }'
+    awk -v s="$took" -v f="$files" -v n="$count" -v one="$one" -v first="${workers%% *}" 'BEGIN {
+        printf "cluster, %2d workers    %8.2f s %8.3f s/file, efficiency %5.1f %%\n", n, s, s / f, one * first / s / n * 100 }'
 done
 model="scripted:keyword=with"
 local=$(seconds --warehouse "$work/local-0" --model "$model")
 start 2 "$work/warehouse-0"
-took=$(seconds --warehouse "$work/warehouse-0" --model "$model" --cluster "df://$address" --cluster-files 8)
+took=$(seconds --warehouse "$work/warehouse-0" --model "$model" --cluster "df://$address" --cluster-files 4)
 stop
 awk -v s="$took" -v f="$files" -v local="$local" 'BEGIN {
     printf "no service time: local %.3f s/file, cluster of 2 %.3f s/file, difference %.3f s/file\n", local / f, s / f, (s - local) / f }'

@@ -69,7 +69,7 @@ pub struct ClusterArgs {
     /// Extract on a cluster: df://HOST:PORT of its `rexdrug scheduler`
     #[arg(long, env = "REXDRUG_CLUSTER", value_name = "URI")]
     cluster: Option<String>,
-    /// Files that are at the cluster at a time; twice its workers' slots keeps them busy
+    /// Files that are at the cluster at a time; as many as its workers have slots keeps them busy
     #[arg(long, default_value_t = 16, value_name = "N", requires = "cluster")]
     cluster_files: usize,
     /// Seconds after which a file that has not come back is sent again

@@ -121,6 +121,11 @@ impl Security {
                 return Err(ClusterError::Secret { what: "certificate or key", path, reason });
             }
         };
+        if ca.is_some() || identity.is_some() {
+            // The libraries of this process bring two providers of cryptography, so one has to be named; failure means that
+            // somebody has named one already.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
         Ok(Self { token: files.token, ca: ca.map(Certificate::from_pem), identity })
     }
 

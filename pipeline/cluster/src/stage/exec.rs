@@ -117,7 +117,7 @@ impl ExecutionPlan for StageExec {
             return Err(refused("this process plans and does not run; start workers").into());
         };
         let (options, input) = (self.options.clone(), Arc::clone(&self.input));
-        let facts = async move { Ok(facts(&options, &work(&workshop, &options, &input, context).await?)?) };
+        let facts = async move { facts(&options, &work(&workshop, &options, &input, context).await?) };
         Ok(Box::pin(RecordBatchStreamAdapter::new(facts_schema(), futures::stream::once(facts))))
     }
 }
