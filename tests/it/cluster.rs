@@ -104,7 +104,7 @@ impl Cluster {
     /// A scheduler and `workers` workers with one slot each.
     fn start(workers: usize) -> Self {
         let (warehouse, folder) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-        let (scheduler, address) = start_scheduler(warehouse.path(), "127.0.0.1:0", |args| command(args));
+        let (scheduler, address) = start_scheduler(warehouse.path(), "127.0.0.1:0", command);
         let mut cluster = Self { warehouse, folder, scheduler: Some(scheduler), address, workers: Vec::new() };
         for _ in 0..workers {
             let worker = cluster.worker(TOKEN);
@@ -289,7 +289,7 @@ fn the_scheduler_started_again() {
     let mut run = cluster.begin(&case);
     cluster.committed(3, &mut run);
     drop(cluster.scheduler.take());
-    let (scheduler, address) = start_scheduler(cluster.warehouse.path(), &cluster.address, |args| command(args));
+    let (scheduler, address) = start_scheduler(cluster.warehouse.path(), &cluster.address, command);
     assert_eq!(address, cluster.address);
     cluster.scheduler = Some(scheduler);
     cluster.ends_well(&case, run, "the scheduler started again", started);
