@@ -232,6 +232,8 @@ fn the_seed_lexicon_in_the_repository_is_compiled_from_its_tables() {
 #[test]
 fn model_verify_finds_a_changed_file() {
     assert!(stdout(&["model", "verify"]).contains("runs on cpu"));
+    let typed_pairs = stdout(&["model", "verify", "data/models/rexdrug-mini-ddi13"]);
+    assert!(typed_pairs.contains("rexdrug-mini-ddi13 sha256") && typed_pairs.contains("runs on cpu"), "{typed_pairs}");
     let folder = TempDir::new().unwrap();
     for entry in std::fs::read_dir(root().join("data/models/rexdrug-mini")).unwrap() {
         let entry = entry.unwrap();

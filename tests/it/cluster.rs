@@ -330,6 +330,60 @@ fn strangers_are_refused() {
     assert!(open.status.code() == Some(2) && said.contains("--insecure"), "{said}");
 }
 
+/// An authority, and a certificate of it for 127.0.0.1 and its key; none without `openssl`.
+fn certificates(folder: &Path) -> bool {
+    let openssl = |args: &str| {
+        let mut command = Command::new("openssl");
+        let done = command.args(args.split_whitespace()).current_dir(folder).stderr(Stdio::null()).status();
+        done.is_ok_and(|status| status.success())
+    };
+    if !openssl("version") {
+        eprintln!("skipped: no openssl to make certificates with");
+        return false;
+    }
+    std::fs::write(folder.join("names"), "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n").unwrap();
+    let key = "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+    assert!(openssl(&format!("{key} -x509 -days 2 -subj /CN=authority -keyout ca.key -out ca.pem")));
+    assert!(openssl(&format!("{key} -subj /CN=scheduler -keyout own.key -out own.csr")));
+    assert!(openssl(
+        "x509 -req -days 2 -in own.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile names -out own.pem"
+    ));
+    true
+}
+
+#[test]
+fn with_certificates_everything_is_encrypted_and_callers_without_one_are_refused() {
+    let folder = TempDir::new().unwrap();
+    if !certificates(folder.path()) {
+        return;
+    }
+    let file = |name: &str| folder.path().join(name);
+    let trust = [("REXDRUG_CLUSTER_CA", file("ca.pem"))];
+    let known = [
+        ("REXDRUG_CLUSTER_CA", file("ca.pem")),
+        ("REXDRUG_CLUSTER_CERT", file("own.pem")),
+        ("REXDRUG_CLUSTER_KEY", file("own.key")),
+    ];
+    let case = Case::scripted(4, 2, 0);
+    let mut cluster = Cluster::start(0);
+    let (scheduler, address) = start_scheduler(cluster.warehouse.path(), "127.0.0.1:0", |args| {
+        let mut command = command(args);
+        command.envs(known.clone());
+        command
+    });
+    (cluster.scheduler, cluster.address) = (Some(scheduler), address);
+    for (what, files) in [("nothing", &[][..]), ("the authority, no certificate", &trust[..])] {
+        let refused = cluster.run(&case, &[]).envs(files.iter().cloned()).output().unwrap();
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(2), "a driver with {what}: {said}");
+    }
+    let worker = cluster.worker_with(TOKEN, &cluster.address, Command::new("env").envs(known.clone()));
+    cluster.workers.push(worker);
+    let mut run = cluster.run(&case, &[]);
+    let run = run.envs(known).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    cluster.ends_well(&case, run, "over TLS", Instant::now());
+}
+
 /// Network namespaces of this test, each with a wire to this one; gone with it.
 struct Networks {
     names: Vec<String>,

@@ -1,12 +1,13 @@
 //! `rexdrug model`: inspect and verify model folders.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
+use rexdrug_operators::backend::{BackendError, BackendInfo, Classifier, ClassifierOptions};
 use rexdrug_operators::extract::{ExtractEngine, ExtractOptions};
-use rexdrug_operators::model::ModelFolder;
+use rexdrug_operators::model::{ModelFolder, ModelReport, ModelTask};
 use serde_json::json;
 
 use crate::config::Settings;
@@ -33,6 +34,23 @@ enum Action {
     },
 }
 
+/// Loads the model for its own task; loading runs it once.
+fn probed(folder: &Path, report: &ModelReport, settings: &Settings) -> Result<BackendInfo, BackendError> {
+    let opened = ModelFolder::open_expecting(folder, &report.model_sha256)?;
+    if opened.task() == ModelTask::Ddi13 {
+        let options = ClassifierOptions::for_device(settings.device.parse()?);
+        return Ok(Classifier::load(&opened, &options)?.info().clone());
+    }
+    let options = ExtractOptions {
+        model_uri: folder.to_string_lossy().into_owned(),
+        model_sha256: report.model_sha256.clone(),
+        device: settings.device.clone(),
+        first_pass: true,
+        ..ExtractOptions::default()
+    };
+    Ok(ExtractEngine::load(&options)?.info().clone())
+}
+
 /// Runs the verb.
 ///
 /// # Errors
@@ -43,14 +61,9 @@ pub fn run(args: ModelArgs, settings: &Settings) -> Result<ExitCode> {
         Action::Verify { folder: named } => {
             let folder = folder(named)?;
             let report = ModelFolder::verify(&folder)?;
-            let options = ExtractOptions {
-                model_uri: folder.to_string_lossy().into_owned(),
-                model_sha256: report.model_sha256.clone(),
-                device: settings.device.clone(),
-                ..ExtractOptions::default()
-            };
-            let engine = ExtractEngine::load(&options).context("the hashes are right, but the model does not run")?;
-            let device = &engine.info().device;
+            let info =
+                probed(&folder, &report, settings).context("the hashes are right, but the model does not run")?;
+            let device = &info.device;
             if settings.json {
                 let files: Vec<_> =
                     report.files.iter().map(|(name, bytes)| json!({"name": name, "bytes": bytes})).collect();
