@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use rexdrug_operators::backend::{BackendError, BackendInfo, Classifier, ClassifierOptions};
+use rexdrug_operators::backend::{Backend, BackendError, BackendInfo, Classifier, ClassifierOptions};
 use rexdrug_operators::extract::{ExtractEngine, ExtractOptions};
 use rexdrug_operators::model::{ModelFolder, ModelReport, ModelTask};
 use serde_json::json;

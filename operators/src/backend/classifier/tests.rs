@@ -595,33 +595,26 @@ async fn refused_mentions_are_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_pass_settles_what_states_nothing_and_changes_nothing_else() {
     let Some(folder) = shipped_folder().filter(|_| runtime()) else { return };
+    let hopeless = "Expression of the receptor gene in T cells was measured with or without glucose, and estradiol did not \
+                    change binding of the transcription factor to its promoter site.";
     let sentences = |policy| {
+        let [cisplatin, gemcitabine] = [("Cisplatin", "seed:cisplatin"), ("gemcitabine", "seed:gemcitabine")];
         vec![
-            item(
-                "Cells were treated with aspirin, glucose or insulin.",
-                &[("glucose", "seed:glucose"), ("insulin", "seed:insulin")],
-                policy,
-            ),
-            item(
-                "Cisplatin plus gemcitabine prolonged survival.",
-                &[("Cisplatin", "seed:cisplatin"), ("gemcitabine", "seed:gemcitabine")],
-                policy,
-            ),
-            item(
-                "Plasma glucose and serum calcium were measured by enzymatic assays in all samples.",
-                &[("glucose", "seed:glucose"), ("calcium", "seed:calcium")],
-                policy,
-            ),
+            item(hopeless, &[("glucose", "seed:glucose"), ("estradiol", "seed:estradiol")], policy),
+            item("Cisplatin plus gemcitabine prolonged survival.", &[cisplatin, gemcitabine], policy),
+            item("Cisplatin or gemcitabine was given.", &[cisplatin, gemcitabine], policy),
         ]
     };
     let (with, without) = (load(&folder, |options| options.first_pass = true), load(&folder, |_| {}));
     let reply = with.extract(sentences(MentionPolicy::Union)).await.unwrap();
     let plain = without.extract(sentences(MentionPolicy::Union)).await.unwrap();
     assert_eq!((plain.stats.settled, reply.answers.len()), (0, 3));
-    assert!((1..3).contains(&reply.stats.settled), "{} of 3 settled", reply.stats.settled);
+    assert_eq!(reply.stats.settled, 1);
+    let settled = reply.answers[0].as_ref().unwrap();
+    assert!(settled.combinations.is_empty() && settled.pair_score.unwrap() < 0.02);
     assert_eq!(reply.answers[1], plain.answers[1]);
     assert_eq!(reply.answers[1].as_ref().unwrap().combinations.len(), 1);
-    assert!(reply.answers[2].as_ref().unwrap().combinations.is_empty());
+    assert_eq!(reply.answers[2], plain.answers[2]);
     let given = with.extract(sentences(MentionPolicy::Given)).await.unwrap();
     assert_eq!(given.stats.settled, 0);
 }
