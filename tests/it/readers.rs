@@ -76,7 +76,9 @@ fn rows_marked_in_deletion_vectors_are_seen_by_no_reader() {
     let Some(python) = python() else { return };
     let (folder, input) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let warehouse = folder.path().to_string_lossy().into_owned();
-    let baseline: Vec<String> = (1..=60).map(|pmid| article(pmid, 1, 1)).collect();
+    let mut baseline: Vec<String> = (1..=60).map(|pmid| article(pmid, 1, 1)).collect();
+    // A refused record, so that there is a quarantine to read.
+    baseline.push(article(0, 1, 1).replace("<PMID Version=\"1\">0</PMID>", ""));
     let update: Vec<String> = (1..=60).step_by(20).map(|pmid| article(pmid, 2, 2)).collect();
     let run = |name: &str, file: Vec<u8>| {
         let path = input.path().join(name);

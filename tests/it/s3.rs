@@ -63,7 +63,9 @@ impl S3 {
         let asked = log.lines().filter_map(|line| line.split('"').nth(1)).map(|asked| asked.split(' '));
         asked
             .filter_map(|mut asked| {
-                let (method, path) = (asked.next()?, asked.next()?);
+                // Answers other than 200 are coloured: the method stands behind the escapes.
+                let method = asked.next()?.rsplit('m').next()?;
+                let path = asked.next()?;
                 let bucket = path.strip_prefix('/')?.split(['/', '?']).next()?.to_owned();
                 let lists = method == "GET" && (path.contains("list-type=") || path.contains("prefix="));
                 Some(Request { kind: if lists { "LIST" } else { method }.to_owned(), bucket })
