@@ -152,8 +152,9 @@ impl Classifier {
             prompt_sha256: None,
             device: options.device.to_string(),
             context_chars: encoder.context_chars(),
-            // Enough to sort by length, and to fill every session's running and waiting batch.
-            preferred_items: (sessions * max_rows * 8).clamp(64, 4096),
+            // Enough to fill every session's running and waiting batch, and so many that sorting by length leaves little
+            // padding.
+            preferred_items: (sessions * max_rows * 32).clamp(64, 4096),
         };
         let strategy = Box::new(TokenBudget { max_tokens: options.max_batch_tokens, max_rows });
         let labels = manifest.labels.clone();
