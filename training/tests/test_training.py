@@ -216,7 +216,7 @@ class Calibration(unittest.TestCase):
         from rexdrug_training.export import AdjustedHeads
 
         logits = torch.tensor(np.random.default_rng(2).normal(size=(50, 4)) * 3)
-        heads = AdjustedHeads(lambda *_: (logits, None), (1.8, 1.3), (0.5, -0.2))
+        heads = AdjustedHeads(lambda *_, ddi=False: (logits, None), (1.8, 1.3), (0.5, -0.2))
         got = heads(None, None, None)[0].softmax(-1).numpy()
         np.testing.assert_allclose(got, adjust(logits.softmax(-1).numpy(), (1.8, 1.3), (0.5, -0.2)), atol=1e-6)
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from .data import sha256_file
+from .decision import fnv1a
 from .parity_cases import cases
 
 BITS, FOLDS, EPOCHS, RATE, SEED = 16, 5, 8, 0.04, 42
@@ -25,9 +26,7 @@ FILE = "first_pass.json"
 
 def slot(feature: str) -> int:
     """32-bit FNV-1a, folded to `BITS` bits."""
-    value = 0x811C9DC5
-    for byte in feature.encode("utf-8"):
-        value = ((value ^ byte) * 0x01000193) & 0xFFFFFFFF
+    value = int(fnv1a(feature), 16)
     return (value ^ value >> 16) & ((1 << BITS) - 1)
 
 

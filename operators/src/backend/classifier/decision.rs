@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde::Deserialize;
 
 use super::candidates::{Candidate, View};
-use super::features::{FEATURES, folded, logit};
+use super::features::{FEATURES, fnv1a, folded, logit};
 use crate::backend::{ItemMention, merge};
 use crate::model::{MENTIONS_FILE, ModelError, ModelFolder};
 
@@ -29,8 +29,7 @@ pub(super) struct Decision {
 
 /// 32-bit FNV-1a in hexadecimal.
 fn key(text: &str) -> String {
-    let hash = text.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    format!("{hash:08x}")
+    format!("{:08x}", fnv1a(text))
 }
 
 impl Decision {

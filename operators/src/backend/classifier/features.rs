@@ -54,6 +54,11 @@ pub(super) const FEATURES: [&str; 47] = [
     "holds_lexicon",
 ];
 
+/// 32-bit FNV-1a: weights of names and words travel under it, the names and words do not.
+pub(super) fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
 /// Values in the order of [`FEATURES`].
 pub(super) type Features = [f64; FEATURES.len()];
 

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::features::fnv1a;
 use crate::backend::{ExtractItem, Extraction, ItemMention};
 use crate::model::{FIRST_PASS_FILE, ModelError, ModelFolder};
 
@@ -104,7 +105,7 @@ impl FirstPass {
 
 /// 32-bit FNV-1a, its upper half folded into the lower.
 fn slot(feature: &str) -> usize {
-    let hash = feature.bytes().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
+    let hash = fnv1a(feature);
     (hash ^ (hash >> 16)) as usize
 }
 
