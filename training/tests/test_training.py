@@ -237,6 +237,41 @@ class Distillation(unittest.TestCase):
             found = neighbours(path, {"Shown"}, Lexicon(["aspirin", "warfarin"]))
         self.assertEqual([s.text for s in found], ["Shown got aspirin together with warfarin daily."])
 
+    def test_plain_sentences_are_new_and_name_two_drugs(self):
+        import tempfile
+
+        from rexdrug_training.distil import plain
+
+        texts = [
+            "The trial gave aspirin and warfarin to everybody.",
+            "The trial gave aspirin and warfarin, to everybody.",
+            "Nobody in the trial was given any aspirin at all.",
+            "Aspirin , taken with warfarin , caused bleeding .",
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "plain.json"
+            path.write_text(json.dumps([{"doc_id": "pmid:1", "sentence": t} for t in texts]))
+            found = plain(path, {"Aspirin, taken with warfarin, caused bleeding."}, Lexicon(["aspirin", "warfarin"]))
+        self.assertEqual([s.text for s in found], texts[:1])
+
+    def test_the_first_teacher_links_and_all_of_them_label(self):
+        from rexdrug_training.distil import consensus
+        from rexdrug_training.predict import Prediction
+
+        class Fixed:
+            def __init__(self, pairs, rows, mention):
+                self.told = [Prediction(pairs, np.array(rows), np.array(mention))]
+
+            def predict(self, sentences):
+                return self.told
+
+        one = Fixed([(0, 1), (1, 2)], [[0.5, 0.5, 0, 0], [0, 0.8, 0.2, 0]], [1.0, 0.5, 0.0])
+        two = Fixed([(1, 0)], [[0.9, 0, 0.1, 0]], [0.0, 0.5, 0.0])
+        [(pairs, flags)] = consensus([one, two], [sentence("a b c", [(0, 1), (2, 3), (4, 5)])])
+        np.testing.assert_allclose(pairs[(0, 1)], [0.5, 0.25, 0.25, 0])
+        np.testing.assert_allclose(pairs[(1, 2)], [0, 0.8, 0.2, 0])
+        np.testing.assert_allclose(flags, [0.5, 0.5, 0.0])
+
     def test_soft_targets_follow_the_pairs_through_a_swap(self):
         s = sentence("aspirin and warfarin", [(0, 7), (12, 20)], soft={(0, 1): [0.1, 0.7, 0.1, 0.1]}, soft_flags=[0.9, 0.8])
         swapped = swap_names(s, ["x"], 1.0, random.Random(0))

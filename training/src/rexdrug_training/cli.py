@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from . import data
-from .distil import with_teacher
+from .distil import with_teachers
 from .features import load_tokenizer
 from .mentions import Lexicon, add_superfluous
 from .model import encoder_folder
@@ -27,8 +27,8 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--start", help="model.pt of the intermediate stage")
     out.add_argument("--out", type=Path, required=True)
     out.add_argument("--section", default="final", help="of the recipe: final, or student with --teacher")
-    out.add_argument("--teacher", help="model.pt to learn from; {fold} stands for the fold")
-    out.add_argument("--teacher-encoder", help="Hugging Face encoder folder of --teacher, when it is not that of --encoder")
+    out.add_argument("--teacher", nargs="*", default=[], metavar="WEIGHTS[@ENCODER]", help="model.pt files to learn from, each with its encoder folder when that is not --encoder; {fold} stands for the fold")
+    out.add_argument("--plain", type=Path, help="JSON array of doc_id and sentence for a student with `plain` in its recipe")
     out.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="recipe overrides")
     out.add_argument("--runs", type=Path, nargs="*", default=[], help="soup: model.pt files to average")
     out.add_argument("--folds", type=int, nargs="*", default=[0, 1, 2, 3, 4])
@@ -94,6 +94,6 @@ def main(argv: list[str] | None = None) -> None:
         return
     shown = production(sentences, lexicon) if recipe.production_mentions else sentences
     if args.teacher:
-        shown = with_teacher(args, recipe, shown, lexicon, tokenizer, args.teacher)
+        shown = with_teachers(args, recipe, shown, sentences, lexicon, args.teacher, args.out / "targets.pkl", log)
     weights = train(new_model(args.encoder, recipe, args.start), shown, tokenizer, recipe, args.out, log)
     save_run(args.out, weights, recipe, {"items": len(sentences)})

@@ -14,7 +14,7 @@ import numpy as np
 from . import DDI_LABELS, data
 from .data import Sentence
 from .decode import decode
-from .distil import with_teacher
+from .distil import with_teachers
 from .mentions import Lexicon, add_superfluous, union
 from .predict import encode_all, predict_pairs, tagger_spans
 from .score import Relation, four, mean_sd, set_f1
@@ -55,7 +55,8 @@ def run(args: argparse.Namespace, recipe: Recipe, sentences: list[Sentence], lex
         held = [sentences[i] for i in parts[fold]]
         own = replace(recipe, seed=recipe.seed + fold)
         if args.teacher:
-            shown = with_teacher(args, own, shown, lexicon, tokenizer, args.teacher.format(fold=fold))
+            names = [t.format(fold=fold) for t in args.teacher]
+            shown = with_teachers(args, own, shown, sentences, lexicon, names, args.out / f"fold{fold}" / "targets.pkl", log)
         model = new_model(args.encoder, recipe, args.start)
         place = args.out / f"fold{fold}"
         said = lambda text: log(f"fold {fold} {text}")  # noqa: E731

@@ -46,10 +46,11 @@ class Recipe:
     production_mentions: bool = True
     freeze_layers: int = 0
     # A student: the lowest layers of the start weights, a share of the teacher in the targets of labelled
-    # sentences, and how many unlabelled sentences the teacher labels besides.
+    # sentences, and how many unlabelled sentences the teacher labels besides: of the same paragraphs, of MEDLINE files.
     layers: int = 0
     soft_weight: float = 0.0
     unlabelled: int = 0
+    plain: int = 0
     seed: int = 42
 
     @classmethod
