@@ -23,7 +23,7 @@ const GROUP_BYTES: usize = 8 << 20;
 /// so a larger dictionary of them is given up anyway.
 const PAGE_BYTES: usize = 256 << 10;
 /// Rows after which these bounds are looked at.
-const LOOK_ROWS: usize = 128;
+const LOOK_ROWS: usize = 512;
 
 /// A finished local Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
