@@ -9,11 +9,14 @@
 
 mod driver;
 mod engine;
+mod extract_again;
+mod extract_stage;
 mod extraction;
 mod report;
 
 pub(crate) use driver::empty_draft;
-pub use driver::{ExtractSettings, RunOptions, extract_again, run_files};
+pub use driver::{ExtractSettings, RunOptions, run_files};
 pub use engine::{Engine, Extracted, Extraction};
+pub use extract_again::extract_again;
 pub use extraction::counts_of;
 pub use report::{FileCounts, RunEvent, RunObserver, RunSummary};

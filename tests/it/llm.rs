@@ -38,7 +38,7 @@ impl Server {
 
 fn serve(mut stream: TcpStream, react: &React, count: &AtomicUsize) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut first, mut length) = (String::new(), 0);
+    let (mut first, mut length, mut key) = (String::new(), 0, String::new());
     reader.read_line(&mut first).unwrap();
     loop {
         let mut line = String::new();
@@ -50,6 +50,9 @@ fn serve(mut stream: TcpStream, react: &React, count: &AtomicUsize) {
         }
         if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
             length = value.trim().parse().unwrap();
+        }
+        if line.to_lowercase().starts_with("authorization:") {
+            key = line.trim().to_owned();
         }
     }
     let mut body = vec![0; length];
@@ -65,7 +68,8 @@ fn serve(mut stream: TcpStream, react: &React, count: &AtomicUsize) {
                 let choice = json!({"message": {"content": text}, "finish_reason": "stop"});
                 (200, json!({"choices": [choice], "usage": {"prompt_tokens": 50, "completion_tokens": 20}}))
             }
-            Err(status) => (status, json!({"error": "as told"})),
+            // Some servers quote what they refuse.
+            Err(status) => (status, json!({"error": format!("as told; {key}")})),
         }
     };
     let body = body.to_string();

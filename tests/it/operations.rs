@@ -7,9 +7,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::corpus::{article, gzip, set};
-use crate::support::{command, sql};
+use crate::llm::{Server, joins_known_drugs};
+use crate::nlm::Nlm;
+use crate::support::{command, root, sql};
 
 const MODEL: &str = "scripted:keyword=with";
+const TABLES: [&str; 4] = ["documents", "combinations", "quarantine", "runs"];
 
 fn input() -> TempDir {
     let folder = TempDir::new().unwrap();
@@ -64,6 +67,26 @@ fn a_run_leaves_metrics_and_json_logs_and_says_what_went_wrong_last() {
     }
 }
 
+/// The questions that docs/nightly.md has for the morning after, on a night of which one file was damaged.
+#[test]
+fn the_documented_queries_say_what_happened_last_night() {
+    let (input, warehouse) = (input(), TempDir::new().unwrap());
+    let (files, uri) = (input.path().to_string_lossy().into_owned(), warehouse.path().to_string_lossy().into_owned());
+    let code = command(&["run", &files, "--warehouse", &uri, "--model", MODEL]).output().unwrap().status.code();
+    assert_eq!(code, Some(1));
+    let page = std::fs::read_to_string(root().join("docs/nightly.md")).unwrap();
+    let (_, section) = page.split_once("## What happened last night").unwrap();
+    let queries: Vec<&str> =
+        section.split("rexdrug sql \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let answers: Vec<Vec<Value>> = queries.iter().map(|query| sql(warehouse.path(), query)).collect();
+    let [verbs, odd, reasons, rates] = answers.as_slice() else { panic!("{} queries", answers.len()) };
+    let done = verbs.iter().find(|row| row["status"] == "done").unwrap();
+    assert_eq!((verbs.len(), &done["files"], &done["documents"]), (2, &1.into(), &9.into()), "{verbs:?}");
+    assert_eq!((odd.len(), &odd[0]["source_file"]), (1, &"ops26n0002.xml.gz".into()), "{odd:?}");
+    assert_eq!((reasons.len(), &reasons[0]["n"]), (1, &1.into()), "{reasons:?}");
+    assert!(rates.len() == 2 && rates.iter().any(|row| row["records_per_second"].as_f64() > Some(0.0)), "{rates:?}");
+}
+
 /// `rexdrug … | head -1`: the reader goes away before the writer is done.
 #[test]
 fn a_closed_pipe_is_no_panic() {
@@ -111,22 +134,40 @@ fn planted_secrets_appear_nowhere() {
     const SECRET: &str = "planted-secret-91c4";
     let (input, warehouse) = (input(), TempDir::new().unwrap());
     let (files, uri) = (input.path().to_string_lossy().into_owned(), warehouse.path().to_string_lossy().into_owned());
+    let at = |name: &str| warehouse.path().join(name).to_string_lossy().into_owned();
+    let (synced, asked, cache, downloads) = (at("synced"), at("asked"), at("cache"), at("downloads"));
     let with_user = format!("http://user:{SECRET}@127.0.0.1:1/pubmed/");
     let with_query = format!("http://127.0.0.1:1/pubmed/?token={SECRET}");
     let s3 = format!("s3://user:{SECRET}@bucket/lit");
-    for args in [
-        vec!["run", &files, "--warehouse", &uri, "--model", MODEL],
-        vec!["sync", "--warehouse", &uri, "--model", MODEL, "--base-url", &with_user],
-        vec!["sync", "--warehouse", &uri, "--model", MODEL, "--base-url", &with_query],
-        vec!["run", &files, "--warehouse", &s3, "--model", MODEL],
+    let nlm = Nlm::start();
+    nlm.put("baseline", "pubmed26n0001.xml.gz", gzip(&set(&[article(1, 1, 1), article(2, 1, 2)], &[])));
+    nlm.put("updatefiles", "pubmed26n0002.xml.gz", b"damaged".to_vec());
+    let mirror = nlm.url();
+    // Refuses every other question, and quotes the key each time.
+    let server = Server::start(|number, body| if number % 2 == 0 { Err(400) } else { joins_known_drugs(number, body) });
+    let llm = ["--extractor", "openai", "--llm-model", "tiny-llm", "--llm-cache", &cache, "--llm-url"];
+    let with_llm = |warehouse, url| [&["run", &files, "--warehouse", warehouse], llm.as_slice(), &[url]].concat();
+    let llm_with_user = format!("http://user:{SECRET}@127.0.0.1:1/v1");
+    for (args, code) in [
+        (vec!["run", &files, "--warehouse", &uri, "--model", MODEL], 1),
+        (vec!["sync", "--warehouse", &uri, "--model", MODEL, "--base-url", &with_user], 2),
+        (vec!["sync", "--warehouse", &uri, "--model", MODEL, "--base-url", &with_query], 2),
+        (
+            vec!["sync", "--warehouse", &synced, "--model", MODEL, "--download-dir", &downloads, "--base-url", &mirror],
+            1,
+        ),
+        (with_llm(&asked, &server.url), 1),
+        (with_llm(&asked, &llm_with_user), 2),
+        (vec!["run", &files, "--warehouse", &s3, "--model", MODEL], 2),
         // Nobody listens there: the store's own errors are shown.
-        vec!["verify", "--warehouse", "s3://bucket/lit"],
-        vec!["verify", "--warehouse", &uri],
+        (vec!["verify", "--warehouse", "s3://bucket/lit"], 2),
+        (vec!["verify", "--warehouse", &uri], 0),
     ] {
         let output = command(&args)
             .env("AWS_ACCESS_KEY_ID", "AKIAPLANTED")
             .env("AWS_SECRET_ACCESS_KEY", SECRET)
             .env("AWS_SESSION_TOKEN", format!("{SECRET}-session"))
+            .env("REXDRUG_LLM_API_KEY", SECRET)
             .env("AWS_REGION", "us-east-1")
             .env("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
             .env("AWS_ALLOW_HTTP", "true")
@@ -138,22 +179,31 @@ fn planted_secrets_appear_nowhere() {
             .unwrap();
         let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
         assert!(!told.contains(SECRET), "{args:?}: {told}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {told}");
     }
+    assert_eq!(sql(synced.as_ref(), "SELECT source_file FROM runs").len(), 2, "fetched");
+    let refused = sql(asked.as_ref(), "SELECT message FROM quarantine WHERE stage <> 'file'");
+    assert!(refused.iter().any(|row| row["message"].as_str().unwrap().contains("Bearer ***")), "{refused:?}");
     let mut seen = 0;
     let mut folders = vec![warehouse.path().to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap().flatten() {
             if entry.path().is_dir() {
                 folders.push(entry.path());
-            } else {
-                let bytes = std::fs::read(entry.path()).unwrap();
-                let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
-                assert!(!found, "{}", entry.path().display());
-                seen += 1;
+                continue;
             }
+            let bytes = std::fs::read(entry.path()).unwrap();
+            let found = bytes.windows(SECRET.len()).any(|window| window == SECRET.as_bytes());
+            assert!(!found, "{}", entry.path().display());
+            seen += 1;
         }
     }
-    assert!(seen > 8, "{seen} files were looked through");
+    // Pages of Parquet are compressed: read as rows too.
+    for (warehouse, table) in [&uri, &synced, &asked].into_iter().flat_map(|uri| TABLES.map(|table| (uri, table))) {
+        let rows = sql(warehouse.as_ref(), &format!("SELECT * FROM {table}"));
+        assert!(!serde_json::to_string(&rows).unwrap().contains(SECRET), "{warehouse} {table}");
+    }
+    assert!(seen > 24, "{seen} files were looked through");
 }
 
 /// Names and texts of the input that look like paths stay data.

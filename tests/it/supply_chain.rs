@@ -25,7 +25,7 @@ fn every_dependency_has_an_allowed_licence_and_source_and_the_arrow_family_one_v
     let licences = strings(&rules["licenses"], "allow");
     let single = strings(&rules["bans"], "deny");
     let output = Command::new(std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
+        .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(root())
         .output()
         .unwrap();

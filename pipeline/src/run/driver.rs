@@ -5,23 +5,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use datafusion::common::runtime::SpawnedTask;
 use futures::{Stream, StreamExt};
 use rexdrug_operators::backend::BackendInfo;
 use rexdrug_operators::drug_prefilter::PrefilterOptions;
 use rexdrug_operators::extract::{self, ExtractOptions};
 use rexdrug_schemas::RunStatus;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::engine::{Engine, Extracted, Extraction};
-use super::extraction::extract;
+use super::engine::{Engine, Extracted};
+use super::extract_stage::ExtractStage;
 use super::report::{FileCounts, RunEvent, RunObserver, RunSummary};
 use crate::error::PipelineError;
-use crate::session::Session;
 use crate::source::{IngestOptions, IngestedFile, Input, identify_file, quarantine_batch};
 use crate::stop::Stop;
-use crate::warehouse::{CommitPoint, CommitReport, ExtractionCommit, FileCommit, RunDraft, SpoolFile, Warehouse};
+use crate::warehouse::{CommitPoint, CommitReport, FileCommit, RunDraft, SpoolFile, Warehouse};
 
 /// What extraction needs.
 #[derive(Debug, Clone)]
@@ -59,7 +57,7 @@ pub struct RunOptions {
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file between ingest and commit.
-enum Parcel {
+pub(super) enum Parcel {
     Skipped { file: String, status: RunStatus },
     Work { ingested: Box<IngestedFile>, extracted: Extracted, started: DateTime<Utc> },
 }
@@ -84,13 +82,7 @@ pub async fn run_files(
     let (extracted, mut to_commit) = mpsc::channel(1);
     let mut stages: JoinSet<Result<(), PipelineError>> = JoinSet::new();
     stages.spawn(ingest_stage(warehouse.clone(), files, Arc::clone(&options), read));
-    let to_engine = ExtractStage {
-        warehouse: warehouse.clone(),
-        turns: Arc::new(Semaphore::new(engine.files_at_once())),
-        engine,
-        options: Arc::clone(&options),
-        observer: Arc::clone(&observer),
-    };
+    let to_engine = ExtractStage::new(warehouse.clone(), engine, Arc::clone(&options), Arc::clone(&observer));
     stages.spawn(to_engine.run(to_extract, extracted));
     let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
     loop {
@@ -188,55 +180,6 @@ async fn blocking<T: Send + 'static>(
         .map_err(|error| PipelineError::Task { task: "reading a file", reason: error.to_string() })?
 }
 
-/// The stage that hands files to the engine: so many at a time as it takes, passed on in the order they came in.
-struct ExtractStage {
-    warehouse: Warehouse,
-    engine: Arc<dyn Engine>,
-    turns: Arc<Semaphore>,
-    options: Arc<RunOptions>,
-    observer: Arc<dyn RunObserver>,
-}
-
-impl ExtractStage {
-    async fn run(self, from: mpsc::Receiver<Parcel>, out: mpsc::Sender<Parcel>) -> Result<(), PipelineError> {
-        let stage = Arc::new(self);
-        let parcels =
-            futures::stream::unfold(from, |mut from| async { from.recv().await.map(|parcel| (parcel, from)) });
-        // Each a task of its own, so that all go on while one waits to be committed; given up with the stage.
-        let tasks = parcels.map(|parcel| SpawnedTask::spawn(Arc::clone(&stage).extract(parcel)).join());
-        let mut extracted = std::pin::pin!(tasks.buffered(stage.engine.files_ahead().max(1)));
-        while let Some(parcel) = extracted.next().await {
-            let parcel =
-                parcel.map_err(|error| PipelineError::Task { task: "extraction", reason: error.to_string() })??;
-            stage.warehouse.reach(CommitPoint::ExtractionSpooled)?;
-            if out.send(parcel).await.is_err() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    async fn extract(self: Arc<Self>, parcel: Parcel) -> Result<Parcel, PipelineError> {
-        let (mut ingested, started, settings) = match (parcel, &self.options.extract) {
-            (Parcel::Work { ingested, started, .. }, Some(settings)) => (ingested, started, settings),
-            (parcel, _) => return Ok(parcel),
-        };
-        let Some(documents) = &mut ingested.documents else {
-            return Ok(Parcel::Work { ingested, extracted: Extracted::default(), started });
-        };
-        let _turn = self.turns.acquire().await;
-        let file = Extraction {
-            source: &ingested.source,
-            documents,
-            settings,
-            spool: &self.options.spool,
-            observer: self.observer.as_ref(),
-        };
-        let extracted = self.engine.extract(file).await?;
-        Ok(Parcel::Work { ingested, extracted, started })
-    }
-}
-
 async fn commit_parcel(
     warehouse: &Warehouse,
     parcel: Parcel,
@@ -295,61 +238,7 @@ async fn commit_parcel(
     Ok(())
 }
 
-/// Extracts what the warehouse holds again, with the model and lexicon of `settings`; a source file whose combinations
-/// are theirs already is skipped.
-///
-/// # Errors
-/// As [`run_files`].
-pub async fn extract_again(
-    warehouse: &Warehouse,
-    session: &Session,
-    options: RunOptions,
-    settings: ExtractSettings,
-    observer: Arc<dyn RunObserver>,
-) -> Result<RunSummary, PipelineError> {
-    let started = Instant::now();
-    let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
-    let options = RunOptions { extract: Some(settings.clone()), ..options };
-    for known in warehouse.sources().await? {
-        if options.stop.is_asked() {
-            summary.stopped = true;
-            break;
-        }
-        let Some(status) = known.status else { continue };
-        let (source, file) = (known.source.clone(), known.source.source_file);
-        let begun = Utc::now();
-        let state = warehouse.extraction(&source).await?;
-        let key = draft(&options, &Extracted::default(), begun).extraction_key();
-        if state.is_some_and(|state| state.finished && state.key == key) {
-            summary.files_skipped += 1;
-            observer.observe(&RunEvent::Skipped { file, status });
-            continue;
-        }
-        let documents = warehouse.documents_of(session.context(), &source).await?;
-        let extracted = tokio::select! {
-            extracted = extract(session, documents, &settings, &file, &options.spool, observer.as_ref()) => extracted?,
-            () = options.stop.asked() => {
-                summary.stopped = true;
-                break;
-            }
-        };
-        let mut run = draft(&options, &extracted, begun);
-        run.status = status;
-        let quarantine = vec![sentence_rows(&extracted, Utc::now().timestamp_micros())?];
-        let mut counts = sentence_counts(&extracted);
-        let seconds = extracted.seconds;
-        let combinations = extracted.combinations;
-        let job = ExtractionCommit { source, combinations, quarantine, run };
-        let report = warehouse.replace_combinations(&job).await?;
-        remove(&job.combinations);
-        finish(&report, &mut counts, &mut summary);
-        observer.observe(&RunEvent::Committed { file, status, counts: Box::new(counts), seconds });
-    }
-    summary.seconds = started.elapsed().as_secs_f64();
-    Ok(summary)
-}
-
-fn finish(report: &CommitReport, counts: &mut FileCounts, summary: &mut RunSummary) {
+pub(super) fn finish(report: &CommitReport, counts: &mut FileCounts, summary: &mut RunSummary) {
     if report.already_done {
         summary.files_skipped += 1;
         return;
@@ -360,7 +249,7 @@ fn finish(report: &CommitReport, counts: &mut FileCounts, summary: &mut RunSumma
     summary.counts.add(counts);
 }
 
-fn sentence_counts(extracted: &Extracted) -> FileCounts {
+pub(super) fn sentence_counts(extracted: &Extracted) -> FileCounts {
     FileCounts {
         sentences_read: extracted.sentences_read,
         sentences_kept: extracted.sentences_kept,
@@ -371,7 +260,7 @@ fn sentence_counts(extracted: &Extracted) -> FileCounts {
     }
 }
 
-fn sentence_rows(extracted: &Extracted, at: i64) -> Result<arrow::record_batch::RecordBatch, PipelineError> {
+pub(super) fn sentence_rows(extracted: &Extracted, at: i64) -> Result<arrow::record_batch::RecordBatch, PipelineError> {
     extract::quarantine_batch(&extracted.quarantine, at).map_err(|error| PipelineError::rows("quarantine", &error))
 }
 
@@ -380,7 +269,7 @@ pub(crate) fn empty_draft(options: &RunOptions) -> RunDraft {
     draft(options, &Extracted::default(), Utc::now())
 }
 
-fn draft(options: &RunOptions, extracted: &Extracted, started_at: DateTime<Utc>) -> RunDraft {
+pub(super) fn draft(options: &RunOptions, extracted: &Extracted, started_at: DateTime<Utc>) -> RunDraft {
     let settings = options.extract.as_ref();
     let info = settings.map(|settings| &settings.info);
     RunDraft {
@@ -412,7 +301,7 @@ fn long(count: u64) -> i64 {
 }
 
 /// A spool file that cannot be removed costs disk space, not correctness; the folder goes with the run.
-fn remove<'f>(spools: impl IntoIterator<Item = &'f SpoolFile>) {
+pub(super) fn remove<'f>(spools: impl IntoIterator<Item = &'f SpoolFile>) {
     for spool in spools {
         if let Err(error) = std::fs::remove_file(&spool.path) {
             tracing::warn!(path = %spool.path.display(), %error, "spool file not removed");

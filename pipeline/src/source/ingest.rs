@@ -27,7 +27,7 @@ pub struct IngestOptions {
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { batch_rows: 4096, batch_bytes: 16 << 20, licences: None }
+        Self { batch_rows: 512, batch_bytes: 1 << 20, licences: None }
     }
 }
 

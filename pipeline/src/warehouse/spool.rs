@@ -17,8 +17,13 @@ use super::stats::stats_columns;
 
 /// Rows of one row group at most.
 const GROUP_ROWS: usize = 65_536;
-/// Bytes of one row group at most, so that a group of long articles is bounded too.
-const GROUP_BYTES: usize = 48 << 20;
+/// Bytes of one row group at most: its pages are held until it is full.
+const GROUP_BYTES: usize = 8 << 20;
+/// Bytes of a page, and of a column's dictionary, at most: each is held, and compressed, as a whole. Texts hardly repeat,
+/// so a larger dictionary of them is given up anyway.
+const PAGE_BYTES: usize = 256 << 10;
+/// Rows after which these bounds are looked at.
+const LOOK_ROWS: usize = 512;
 
 /// A finished local Parquet file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,6 +112,9 @@ pub(crate) fn writer_properties(table: &Table, compression: SpoolCompression) ->
         .set_compression(compression)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .set_max_row_group_bytes(Some(GROUP_BYTES))
+        .set_data_page_size_limit(PAGE_BYTES)
+        .set_dictionary_page_size_limit(PAGE_BYTES)
+        .set_write_batch_size(LOOK_ROWS)
         .set_statistics_enabled(EnabledStatistics::None);
     for name in stats_columns(table.name) {
         builder =

@@ -287,6 +287,15 @@ impl ChatClient {
         micros.round() as u64
     }
 
+    /// The beginning of an error page, for a message; some servers quote the request there, the key included.
+    fn said(&self, body: &[u8]) -> String {
+        let mut said = String::from_utf8_lossy(body).into_owned();
+        if let Some(ApiKey(key)) = self.options.api_key.as_ref().filter(|key| !key.0.is_empty()) {
+            said = said.replace(key.as_str(), "***");
+        }
+        said.trim().chars().take(300).collect()
+    }
+
     async fn post(&self, body: Vec<u8>) -> Result<ChatAnswer, Failure> {
         let temporary = |message: String| Failure::Temporary(Temporary { message, asked: None });
         let request = self.http.post(self.chat_url.clone()).header("content-type", "application/json").body(body);
@@ -301,8 +310,7 @@ impl ChatClient {
         if status.is_success() {
             return body.and_then(|body| ChatAnswer::read(&body)).map_err(temporary);
         }
-        let said: String = String::from_utf8_lossy(&body.unwrap_or_default()).chars().take(300).collect();
-        let message = format!("the server answered {status}: {}", said.trim());
+        let message = format!("the server answered {status}: {}", self.said(&body.unwrap_or_default()));
         Err(match status.as_u16() {
             401 | 403 => Failure::Fatal(self.endpoint(denied(status))),
             404 | 405 | 301..=308 => {

@@ -175,6 +175,14 @@ async fn a_server_that_is_gone_or_closed_ends_the_run_with_what_to_do() {
     assert!(!format!("{message}{with_key:?}").contains("secret"));
     assert!(closed.requests.lock().unwrap()[0].head.to_lowercase().contains("authorization: bearer sk-very-secret"));
 
+    // A page that quotes the request; the message ends in `quarantine`.
+    let quoting = Loopback::start(|_, _| Reaction::Status(400, vec![], "bad: Bearer sk-very-secret, sorry".to_owned()));
+    let mut with_key = options(&quoting.url);
+    with_key.client.api_key = Some(ApiKey::new("sk-very-secret"));
+    let reply = ask(with_key, 3).await.unwrap();
+    let told = format!("{:?}", reply.answers);
+    assert!(told.contains("bad: Bearer ***, sorry") && !told.contains("secret"), "{told}");
+
     let mut other = options(&closed.url);
     other.model = "huge".to_owned();
     let message = OpenAi::new(other).unwrap().check().await.unwrap_err().to_string();

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add};
 use deltalake::protocol::{DeltaOperation, SaveMode};
+use parquet::arrow::ArrowWriter;
 use rexdrug_schemas::{COMBINATIONS, DOCUMENTS, RUNS, Table};
 use serde_json::{Value, json};
 
 use super::super::verify::{Finding, Severity};
-use super::super::{CommitHook, CommitPoint, Warehouse, verify};
+use super::super::{CommitHook, CommitPoint, SpoolFile, Warehouse, verify};
 use super::files::{Source, batch, combination, document, record, spool};
 use super::scenario::rows;
 
@@ -41,10 +42,14 @@ async fn codes(warehouse: &Warehouse) -> Vec<&'static str> {
 /// Adds rows behind the warehouse's back, in place of the whole table where asked.
 async fn plant(warehouse: &Warehouse, table: &'static Table, planted: &[Value], instead: bool) {
     let folder = tempfile::tempdir().unwrap();
+    plant_file(warehouse, &spool(table, folder.path(), planted), table, instead).await;
+}
+
+/// As [`plant`], with a Parquet file.
+async fn plant_file(warehouse: &Warehouse, file: &SpoolFile, table: &'static Table, instead: bool) {
     let handle = warehouse.handles().into_iter().find(|handle| handle.table.name == table.name).unwrap();
     let base = handle.current_or_create().await.unwrap();
-    let mut uploads = warehouse.uploads();
-    let add = uploads.spool(table, &base.store(), &spool(table, folder.path(), planted), &[]).await.unwrap();
+    let add = warehouse.uploads().spool(table, &base.store(), file, &[]).await.unwrap();
     let adds: Vec<Add> = add.into_iter().collect();
     let removes = base.files.iter().filter(|_| instead).map(|file| Action::Remove(file.remove.clone()));
     let actions = removes.chain(adds.into_iter().map(Action::Add)).collect();
@@ -94,6 +99,25 @@ async fn a_missing_or_cut_file() {
     let missing = found.iter().find(|finding| finding.code == "missing_file").unwrap();
     assert!(missing.place.starts_with("part-") && missing.severity == Severity::Broken);
     assert!(found.iter().all(|finding| ["missing_file", "not_checked"].contains(&finding.code)), "{found:#?}");
+}
+
+#[tokio::test]
+async fn a_file_without_a_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let (warehouse, file) = sound(folder.path().to_str().unwrap()).await;
+    let whole = batch(&DOCUMENTS, &[document(&file.reference(), 1, record(1, 1, 2))]);
+    let kept: Vec<usize> = (0..whole.num_columns()).filter(|at| whole.schema().field(*at).name() != "text").collect();
+    let less = whole.project(&kept).unwrap();
+    let path = folder.path().join("less.parquet");
+    let mut writer = ArrowWriter::try_new(std::fs::File::create(&path).unwrap(), less.schema(), None).unwrap();
+    writer.write(&less).unwrap();
+    writer.close().unwrap();
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    plant_file(&warehouse, &SpoolFile { path, rows: 1, bytes, stored: None }, &DOCUMENTS, true).await;
+    let found = findings(&warehouse).await;
+    let missing = found.iter().find(|finding| finding.code == "missing_column").unwrap();
+    assert!(missing.expected.contains("text") && missing.place.starts_with("part-"), "{missing:?}");
+    assert!(found.iter().all(|finding| ["missing_column", "not_checked"].contains(&finding.code)), "{found:#?}");
 }
 
 #[tokio::test]

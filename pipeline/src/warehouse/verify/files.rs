@@ -1,14 +1,23 @@
-//! Every live file is in the store, whole, with as many rows as the log says.
+//! Every live file is in the store, whole, with as many rows as the log says, and with the columns of its table.
 
 use std::collections::HashSet;
 
+use arrow::datatypes::Schema;
 use object_store::ObjectStoreExt;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ArrowReaderOptions};
+use rexdrug_schemas::Table;
 
 use super::super::Warehouse;
 use super::super::error::{Result, WarehouseError};
 use super::super::store_reader::StoreReader;
 use super::Findings;
+
+/// Columns that no row may be without and that a file lacks; readers would fail, or take them for null.
+fn lacking(table: &Table, file: &Schema) -> Vec<String> {
+    let schema = table.schema();
+    let required = schema.fields().iter().filter(|field| !field.is_nullable()).map(|field| field.name());
+    required.filter(|name| file.column_with_name(name).is_none()).cloned().collect()
+}
 
 /// Names of the tables whose files can all be read.
 pub(super) async fn check(warehouse: &Warehouse, findings: &mut Findings) -> Result<HashSet<&'static str>> {
@@ -46,6 +55,12 @@ pub(super) async fn check(warehouse: &Warehouse, findings: &mut Findings) -> Res
                     sound = false;
                 }
                 Ok(footer) => {
+                    let lacking = lacking(handle.table, footer.schema());
+                    if !lacking.is_empty() {
+                        let expected = format!("a column {}", lacking.join(", "));
+                        findings.broken("missing_column", name, &place, expected, "a file without");
+                        sound = false;
+                    }
                     let rows = u64::try_from(footer.metadata().file_metadata().num_rows()).unwrap_or_default();
                     match file.deleted_rows() {
                         Err(error) => {
