@@ -1,22 +1,22 @@
 //! What `run` and `ingest` read: local files, or a listing of articles in an object store.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use futures::{Stream, stream};
 use indicatif::HumanCount;
 use rexdrug_pipeline::session::Session;
 use rexdrug_pipeline::source::{
-    Input, Inventory, InventoryCounts, Layout, LicenceFilter, LocalFiles, ObjectReader, Requests, Shard,
+    IngestOptions, Input, InventoryCounts, Layout, LicenceFilter, LocalFiles, ObjectReader, Requests, Shard,
 };
 use rexdrug_pipeline::warehouse::{KnownMembers, Warehouse};
 use serde::Serialize;
 
 use crate::config::Settings;
 use crate::files;
+use crate::listing::Listing;
 use crate::progress::Progress;
 use crate::shard;
 
@@ -30,7 +30,8 @@ pub struct InputArgs {
     /// 'baseline/*.xml.gz'; `pmc` with --inventory
     #[arg(required_unless_present = "inventory", value_name = "FILE")]
     files: Vec<String>,
-    /// CSV listing of articles in an object store: a file or s3://bucket/key, plain or gzip
+    /// Listing of articles in an object store: CSV, plain or gzip, or the manifest.json of an S3 inventory; a file or
+    /// s3://bucket/key
     #[arg(long, value_name = "URI")]
     inventory: Option<String>,
     /// Where the listed articles are [default: s3://pmc-oa-opendata, or `root` under [pmc] in the config file]
@@ -39,6 +40,10 @@ pub struct InputArgs {
     /// Read only articles under these licences: cc0, cc-by, cc-by-sa, cc-by-nc, ..., other, unknown [default: all]
     #[arg(long, value_name = "LIST")]
     licence: Option<LicenceFilter>,
+    /// Read the body rows of the articles' tables, too: each is a section such as `Results > Table 2 > Row 5` with one
+    /// sentence, `heading: cell; heading: cell` [default: tables are left out and counted]
+    #[arg(long)]
+    tables: bool,
     /// Articles that are files or objects of their own are committed so many together
     #[arg(long, default_value_t = 1000, value_name = "N")]
     pack: usize,
@@ -97,16 +102,16 @@ pub struct RequestReport {
     pub requests: u64,
     /// Those that repeated a failed one.
     pub repeated: u64,
-    /// Bytes of articles read.
+    /// Bytes of the objects read.
     pub bytes: u64,
     /// Requests per 1,000 articles read.
     pub per_thousand_articles: f64,
 }
 
 impl InputArgs {
-    /// The licences asked for.
-    pub fn licences(&self) -> Option<LicenceFilter> {
-        self.licence.clone()
+    /// How files and articles are read.
+    pub fn ingest_options(&self) -> IngestOptions {
+        IngestOptions { licences: self.licence.clone(), table_rows: self.tables, ..IngestOptions::default() }
     }
 
     /// The part of the input that is read.
@@ -170,25 +175,11 @@ impl InputArgs {
         session: &Session,
         spool: &Path,
     ) -> Result<Inputs> {
-        let limit = 64 << 20;
         let root = self.articles.as_deref().unwrap_or(&layout.root);
-        let objects = ObjectReader::open(root, self.requests, limit)?;
-        let path = match listing.strip_prefix("s3://").and_then(|rest| rest.split_once('/')) {
-            Some((bucket, key)) => {
-                let path = spool.join("listing.csv");
-                ObjectReader::open(&format!("s3://{bucket}"), 1, limit)?.download(key, &path).await?;
-                path
-            }
-            None => PathBuf::from(listing.strip_prefix("file://").unwrap_or(listing)),
-        };
-        let (layout, licences, name) = (layout.clone(), self.licence.clone(), listing.to_owned());
-        let mut inventory = tokio::task::spawn_blocking(move || -> Result<Inventory> {
-            let file = File::open(&path).with_context(|| format!("cannot read the listing {name}"))?;
-            let reader = rexdrug_pipeline::source::decompressed(file)
-                .with_context(|| format!("cannot read the listing {name}"))?;
-            Ok(Inventory::read(reader, &name, layout, licences.as_ref())?)
-        })
-        .await??;
+        let objects = ObjectReader::open(root, self.requests, 64 << 20)?;
+        let listing = Listing::fetch(listing, layout, &objects, spool).await?;
+        let licences = self.licence.clone();
+        let mut inventory = tokio::task::spawn_blocking(move || listing.read(licences.as_ref())).await??;
         inventory.only(self.shard());
         let here = inventory.counts().articles;
         let known = warehouse.known_members(session.context()).await?;

@@ -21,6 +21,7 @@ mod files;
 mod highlight;
 mod inputs;
 mod language_model;
+mod listing;
 mod logging;
 mod memory;
 mod metrics;

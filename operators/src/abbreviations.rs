@@ -1,5 +1,7 @@
 //! Abbreviations that a text defines for itself, `gemcitabine (GEM)` or `GEM (gemcitabine)`, by the rule of Schwartz and
 //! Hearst (2003): the letters of the short form stand in the long form in order, its first letter at the start of a word.
+//! Words whose first letters are the short form come before that, `intracellular lipid inclusions (ILI)`, and the numbers
+//! of a chemical name belong to it, `5-fluorouracil (FU)`.
 
 use memchr::memchr_iter;
 
@@ -28,12 +30,18 @@ pub fn definitions<'t>(text: &'t str, out: &mut Vec<Definition<'t>>) {
     }
 }
 
-/// What stands between the bracket at `open` and the next one, without what follows a comma or semicolon.
+/// What stands after the bracket at `open`, up to its end or a comma or semicolon; nothing where the bracket is a part of a
+/// name, `oxadiazol-2(3H)-one`.
 fn inside_brackets(text: &str, open: usize) -> Option<&str> {
     let rest = text.get(open + 1..)?;
-    let end = rest.bytes().take(MAX_INSIDE).position(|byte| matches!(byte, b'(' | b')' | b'\n'))?;
-    let inside = rest.get(..end).filter(|_| rest.as_bytes().get(end) == Some(&b')'))?;
-    Some(inside.split([',', ';']).next().unwrap_or_default().trim())
+    let mark = |byte: u8| matches!(byte, b'(' | b')' | b',' | b';' | b'\n');
+    let end = rest.bytes().take(MAX_INSIDE).position(mark)?;
+    let goes_on = |after: char| after == '-' || after.is_alphanumeric();
+    match rest.as_bytes().get(end)? {
+        b')' if rest.get(end + 1..)?.starts_with(goes_on) => None,
+        b')' | b',' | b';' => Some(rest.get(..end)?.trim()),
+        _ => None,
+    }
 }
 
 fn line_before(text: &str, at: usize) -> &str {
@@ -50,34 +58,80 @@ fn bracketed_short<'t>(before: &'t str, short: &'t str) -> Option<Definition<'t>
     let letters = short.chars().count();
     let words = (letters + 5).min(letters * 2);
     let from = before.rmatch_indices(' ').nth(words - 1).map_or(0, |(space, _)| space + 1);
-    let long = long_form(before.get(from..)?, short)?;
+    let before = before.get(from..)?;
+    let singular = short.strip_suffix('s').filter(|rest| rest.ends_with(char::is_uppercase));
+    let long = long_form(before, short).or_else(|| long_form(before, singular?))?;
     Some(Definition { short, long })
 }
 
 /// `short (long)`.
 fn bracketed_long<'t>(before: &'t str, inside: &'t str) -> Option<Definition<'t>> {
     let short = before.rsplit([' ', '(', '/', '+']).next()?;
+    // A citation after the long form is no part of it.
+    let inside = inside.split(" [").next().unwrap_or(inside);
     if !is_short_form(short) || inside.len() <= short.len() {
         return None;
     }
-    let long = long_form(inside, short).filter(|long| long.len() == inside.len())?;
+    let whole = |long: &&str| long.len() == inside.len();
+    let singular = short.strip_suffix('s').filter(|rest| rest.ends_with(char::is_uppercase));
+    let long = long_form(inside, short).filter(whole);
+    let long = long.or_else(|| long_form(inside, singular?).filter(whole))?;
     Some(Definition { short, long })
 }
 
-/// Two to ten characters, one word or two, a capital or digit among them and a letter.
+/// Two to ten characters, one word or two, a letter among them, in each word a capital or digit.
 fn is_short_form(text: &str) -> bool {
     let letters = text.chars().count();
+    let marked = |word: &str| word.chars().any(|letter| letter.is_uppercase() || letter.is_ascii_digit());
     (2..=10).contains(&letters)
         && text.split(' ').count() <= 2
+        && text.split(' ').all(marked)
         && text.starts_with(char::is_alphanumeric)
         && text.chars().any(char::is_alphabetic)
-        && text.chars().any(|letter| letter.is_uppercase() || letter.is_ascii_digit())
+        && !text.contains(['%', '\''])
 }
 
-/// The shortest end of `before` that holds the letters of `short` in order, its first letter at the start of a word.
+/// Where the words begin whose first letters are those of `short`, the last words of `before`.
+fn initials(before: &str, short: &str) -> Option<usize> {
+    let mut words = before.char_indices().rev().filter_map(|(at, letter)| {
+        let begins =
+            before.get(..at)?.chars().next_back().is_none_or(|previous| matches!(previous, ' ' | '-' | '–' | '/'));
+        (begins && letter.is_alphanumeric()).then_some((at, letter))
+    });
+    let mut start = None;
+    for wanted in short.chars().rev().filter(|letter| letter.is_alphanumeric()) {
+        let (at, letter) = words.next()?;
+        start = same(letter, wanted).then_some(at);
+        start?;
+    }
+    start
+}
+
+/// `start`, or the start of the numbers before it that say where a part of a molecule stands: `2,2′-`, `5-`.
+fn with_locants(before: &str, start: usize) -> usize {
+    let Some(ahead) = before.get(..start) else { return start };
+    let word = ahead.rfind([' ', '(']).map_or(0, |space| space + 1);
+    let numbers = ahead.get(word..).unwrap_or_default();
+    let is_place = |letter: char| letter.is_ascii_digit() || matches!(letter, ',' | '-' | '′' | '\'');
+    let is_locant = numbers.ends_with('-') && numbers.starts_with(|first: char| first.is_ascii_digit());
+    if is_locant && numbers.chars().all(is_place) { word } else { start }
+}
+
+/// The end of `before` that `short` stands for.
 fn long_form<'t>(before: &'t str, short: &str) -> Option<&'t str> {
+    let start = initials(before, short).or_else(|| letters(before, short))?;
+    let start = with_locants(before, start);
+    let long = before.get(start..)?;
+    let is_longer = long.chars().count() > short.chars().count();
+    let balanced = long.matches(['(', '[']).count() == long.matches([')', ']']).count();
+    let holds_short = long.split([' ', '-']).any(|word| word == short);
+    (is_longer && balanced && !holds_short && start < before.len()).then_some(long)
+}
+
+/// Where the shortest end of `before` begins that holds the letters of `short` in order, its first at the start of a word.
+fn letters(before: &str, short: &str) -> Option<usize> {
     let mut places = before.char_indices().rev().peekable();
-    let mut start = before.len();
+    let mut start = None;
     let mut wanted = short.chars().rev().filter(|letter| letter.is_alphanumeric()).peekable();
     while let Some(letter) = wanted.next() {
         let is_first = wanted.peek().is_none();
@@ -85,15 +139,11 @@ fn long_form<'t>(before: &'t str, short: &str) -> Option<&'t str> {
             let (at, found) = places.next()?;
             let begins = places.peek().is_none_or(|(_, previous)| !previous.is_alphanumeric());
             if same(found, letter) && (!is_first || begins) {
-                break at;
+                break Some(at);
             }
         };
     }
-    let long = before.get(start..)?;
-    let is_longer = long.chars().count() > short.chars().count();
-    let balanced = long.matches(['(', '[']).count() == long.matches([')', ']']).count();
-    let holds_short = long.split([' ', '-']).any(|word| word == short);
-    (is_longer && balanced && !holds_short && start < before.len()).then_some(long)
+    start
 }
 
 fn same(left: char, right: char) -> bool {
@@ -128,6 +178,23 @@ mod tests {
                 vec![("OS", "overall survival"), ("PFS", "progression-free survival")],
             ),
             ("gemcitabine (GEM) ... germanium (GEM)", vec![("GEM", "gemcitabine")]),
+            ("lipids in intracellular lipid inclusions (ILI)", vec![("ILI", "intracellular lipid inclusions")]),
+            ("of CVs (coefficients of variation [3]) and", vec![("CVs", "coefficients of variation")]),
+            ("of CVs (coefficient of variations) and", vec![("CVs", "coefficient of variations")]),
+            ("monoclonal antibodies (MAB)", vec![("MAB", "monoclonal antibodies")]),
+            ("the Clinical Trials Units (CTUs)", vec![("CTUs", "Clinical Trials Units")]),
+            ("standard LB (lysogeny broth [55]), then", vec![("LB", "lysogeny broth")]),
+            ("had 5-fluorouracil (FU) or", vec![("FU", "5-fluorouracil")]),
+            ("2,2′-azino acid (AA)", vec![("AA", "2,2′-azino acid")]),
+            ("the anti-programmed death 1 (PD1)", vec![("PD1", "programmed death 1")]),
+            (
+                "a hazard ratio (HR, 0.7; 95% confidence interval (CI) 0.5)",
+                vec![("HR", "hazard ratio"), ("CI", "confidence interval")],
+            ),
+            ("confidence interval (95% CI)", vec![]),
+            ("the groups of mice (group I)", vec![]),
+            ("x-oxadiazol-2(3H)-one", vec![]),
+            ("the late promoter (pR')", vec![]),
             ("gemcitabine (1000 mg)", vec![]),
             ("gemcitabine (see below)", vec![]),
             ("in mice (n = 5)", vec![]),
@@ -149,7 +216,9 @@ mod tests {
             for Definition { short, long } in out {
                 prop_assert!(text.contains(short) && text.contains(long) && long.chars().count() > short.chars().count());
                 let first = short.chars().find(|letter| letter.is_alphanumeric()).unwrap();
-                prop_assert!(long.starts_with(|letter| same(letter, first)));
+                let named = long.trim_start_matches(|letter: char| letter.is_ascii_digit() || matches!(letter, ',' | '-'));
+                let starts = |text: &str| text.starts_with(|letter| same(letter, first));
+                prop_assert!(starts(long) || starts(named));
                 let mut rest = long.chars();
                 for letter in short.chars().filter(|letter| letter.is_alphanumeric()) {
                     prop_assert!(rest.any(|found| same(found, letter)));

@@ -5,6 +5,9 @@ use arrow::datatypes::DataType;
 use crate::column::{Column, Table, list_of, struct_of};
 use crate::provenance::{member_columns, source_columns};
 
+/// Category of a section that is a row of a table, a line of `heading: cell; heading: cell`.
+pub const TABLE_ROW: &str = "TABLE_ROW";
+
 /// Type of `documents.sections`: spans of `text`, code points, in document order; the title is the first.
 pub fn section_type() -> DataType {
     list_of(struct_of(vec![
@@ -45,7 +48,8 @@ fn columns() -> Vec<Column> {
             "sections",
             section_type(),
             "Spans of `text` in code points with their label and NlmCategory; the title is the first, labelled TITLE. Of \
-             full text the label is the path of headings, `Methods > Patients`, the category what they announce.",
+             full text the label is the path of headings, `Methods > Patients`, the category what they announce; a row of a \
+             table is a section, `Results > Table 2 > Row 5`, of category TABLE_ROW.",
         ),
         Column::optional(
             "language",

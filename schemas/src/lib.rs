@@ -20,7 +20,7 @@ mod run;
 pub use candidate::{CANDIDATES, SENTENCES};
 pub use column::{Column, Table};
 pub use combination::{COMBINATIONS, effect_scores_type};
-pub use document::{DOCUMENTS, excluded_type, section_type};
+pub use document::{DOCUMENTS, TABLE_ROW, excluded_type, section_type};
 pub use effect::Effect;
 pub use error::SchemaError;
 pub use ids::{combination_id, drug_key, pmcid_doc_id, pmid_doc_id, source_sequence, source_year};

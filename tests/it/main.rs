@@ -1,6 +1,7 @@
 //! End-to-end tests over the real parts: the binary, the sample corpus, the default model, Delta tables, S3.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod abbreviations;
 mod advisories;
 mod bad_input;
 mod cli;

@@ -237,27 +237,41 @@ fn an_abbreviation_defined_once_holds_for_the_article() {
     assert_eq!(rows, [value!({"doc_id": "pmcid:PMC1", "section": "Results", "drug_key": "cisplatin|gemcitabine"})]);
 }
 
-/// Short forms and the lengths of their long forms, checked by eye in the four articles.
 #[test]
-fn definitions_of_real_articles_are_those_checked_by_hand() {
-    let Some(folder) = shared("pmc") else { return };
-    let reader = rexdrug_jats::ArticleReader::default();
-    for (name, expected) in [
-        ("1471-2180-11-174.nxml", &[("MLT", 15), ("SD", 18)][..]),
-        ("6605965a.nxml", &[("HR", 12), ("CI", 19)]),
-        ("pntd.0002065.nxml", &[("RVF", 17), ("VN", 25)]),
-        ("pone.0046493.nxml", &[("ACN", 12), ("DMSO", 18), ("MDR", 19)]),
-    ] {
-        let bytes = std::fs::read(folder.join(name)).unwrap();
-        let article = reader.read(&bytes, name).unwrap();
-        let text = article.sections.iter().map(|section| section.text.as_str()).collect::<Vec<_>>().join("\n");
-        let mut found = Vec::new();
-        rexdrug_operators::abbreviations::definitions(&text, &mut found);
-        for (short, length) in expected {
-            let long = found.iter().find(|definition| definition.short == *short).map(|definition| definition.long);
-            assert_eq!(long.map(|long| long.chars().count()), Some(*length), "{name} {short}: {long:?}");
-        }
-    }
+fn a_combination_in_a_table_traces_to_its_table_and_row() {
+    let (input, folder, without) = (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let table = "<table-wrap><label>Table 2</label><caption><p>Regimens tried.</p></caption><table><thead><tr><th>Regimen</th>\
+        <th>Survival</th></tr></thead><tbody><tr><td>none</td><td>5</td></tr><tr><td rowspan=\"2\">cisplatin with gemcitabine.</td>\
+        <td>12 mo. Overall</td></tr><tr><td>9 mo</td></tr></tbody></table></table-wrap>";
+    let text = both(1, None, "licenses/by/4.0").replace("Nothing else happened.</p>", &format!("Nothing.</p>{table}"));
+    std::fs::write(input.path().join("PMC1.nxml"), text).unwrap();
+    ingest(input.path(), folder.path(), &["--tables"]);
+    let rows = sql(
+        folder.path(),
+        "SELECT section, section_kind, sentence FROM evidence WHERE section_kind <> 'METHODS' ORDER BY section",
+    );
+    let row = |number: u32, survival: &str| {
+        value!({"section": format!("Results > Table 2 > Row {number}"), "section_kind": "TABLE_ROW",
+            "sentence": format!("Regimen: cisplatin with gemcitabine.; Survival: {survival}")})
+    };
+    assert_eq!(rows, [row(2, "12 mo. Overall"), row(3, "9 mo")]);
+    let sections = sql(
+        folder.path(),
+        "SELECT s['label'] AS label, s['nlm_category'] AS kind, substr(text, s['start'] + 1, s['end'] - s['start']) AS line \
+         FROM (SELECT text, unnest(sections) AS s FROM documents) WHERE s['nlm_category'] LIKE 'TABLE%'",
+    );
+    assert_eq!(sections.len(), 4);
+    assert_eq!(sections[1]["line"], "Regimen: none; Survival: 5");
+    let excluded = "SELECT excluded['tables'] AS tables FROM documents";
+    assert_eq!(sql(folder.path(), excluded)[0]["tables"], 0);
+    assert!(stdout(&["verify", "--warehouse", &folder.path().to_string_lossy()]).contains("sound"));
+    // Without the flag the same article has no rows, and says that a table was left out.
+    ingest(input.path(), without.path(), &[]);
+    assert_eq!(
+        sql(without.path(), "SELECT DISTINCT section FROM combinations"),
+        [value!({"section": "Methods > Patients"})]
+    );
+    assert_eq!(sql(without.path(), excluded)[0]["tables"], 1);
 }
 
 #[test]
@@ -273,4 +287,18 @@ fn real_articles_end_in_sound_tables() {
     assert!(documents.iter().all(|row| row["pmid"].as_i64().is_some() && row["sections"].as_i64().unwrap() > 8));
     let warehouse = folder.path().to_string_lossy();
     assert!(stdout(&["verify", "--warehouse", &warehouse]).contains("sound"));
+
+    // With the rows of their tables: as many as the files have, and every section where its offsets say.
+    let rows = TempDir::new().unwrap();
+    ingest(&input, rows.path(), &["--tables"]);
+    let counted = sql(
+        rows.path(),
+        "SELECT pmcid, count(*) AS rows, bool_and(length(substr(text, s['start'] + 1, s['end'] - s['start'])) > 0 \
+         AND strpos(substr(text, s['start'] + 1, s['end'] - s['start']), chr(10)) = 0) AS lines \
+         FROM (SELECT pmcid, text, unnest(sections) AS s FROM documents) WHERE s['nlm_category'] = 'TABLE_ROW' \
+         GROUP BY pmcid ORDER BY pmcid",
+    );
+    let expected = [("PMC2994229", 85), ("PMC3166277", 51), ("PMC3460867", 29), ("PMC3585041", 54)];
+    assert_eq!(counted, expected.map(|(id, rows)| value!({"pmcid": id, "rows": rows, "lines": true})));
+    assert!(stdout(&["verify", "--warehouse", &rows.path().to_string_lossy()]).contains("sound"));
 }

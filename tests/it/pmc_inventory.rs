@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::nlm::{Fault, Nlm};
 use crate::pmc::Paper;
 use crate::s3::{S3, python};
 use crate::support::{shared, sql};
@@ -179,6 +183,67 @@ fn a_listing_in_the_bucket_is_read_there_and_licences_are_kept_to() {
     assert!(String::from_utf8_lossy(&wrong.stderr).contains("expected `pmc`"));
 }
 
+/// A manifest in the bucket names two files; an article whose next version they list is read, and it alone.
+#[test]
+fn an_inventory_manifest_is_followed_and_a_new_version_replaces_the_old() {
+    let Some(python) = python() else { return };
+    let bucket = Bucket::new(&python);
+    let folder = TempDir::new().unwrap();
+    let warehouse = folder.path().join("warehouse");
+    let few: Vec<&str> = bucket.listing.lines().take(21).collect();
+    let old: Vec<&str> = few.iter().copied().filter(|line| !line.contains("PMC7.2")).collect();
+    let listing = folder.path().join("listing.csv");
+    std::fs::write(&listing, old.join("\n")).unwrap();
+    let first = bucket.ingest(&listing, &warehouse, &[]);
+    assert_eq!(first["counts"]["documents_written"], 20, "{first}");
+    let version = "SELECT version, source_member FROM documents WHERE pmcid = 'PMC7'";
+    assert_eq!(sql(&warehouse, version)[0]["version"], 1);
+
+    let lists = TempDir::new().unwrap();
+    let place = lists.path().join("inventory/articles/all");
+    std::fs::create_dir_all(place.join("data")).unwrap();
+    std::fs::create_dir_all(place.join("2026-02-01T01-00Z")).unwrap();
+    let mut files = Vec::new();
+    for (number, part) in few.chunks(11).enumerate() {
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+        gzip.write_all(part.join("\n").as_bytes()).unwrap();
+        let bytes = gzip.finish().unwrap();
+        std::fs::write(place.join(format!("data/{number}.csv.gz")), &bytes).unwrap();
+        files.push(serde_json::json!({"key": format!("inventory/articles/all/data/{number}.csv.gz"),
+            "size": bytes.len(), "MD5checksum": hex::encode(rexdrug_pubmed::md5_of_bytes(&bytes))}));
+    }
+    let mut manifest = serde_json::json!({"sourceBucket": "articles", "destinationBucket": "arn:aws:s3:::articles",
+        "fileFormat": "CSV", "fileSchema": "Bucket, Key, LastModifiedDate, ETag", "files": files});
+    let key = "inventory/articles/all/2026-02-01T01-00Z/manifest.json";
+    std::fs::write(lists.path().join(key), manifest.to_string()).unwrap();
+    bucket.s3.upload(lists.path(), "articles");
+    let uri = format!("s3://articles/{key}");
+    let target = warehouse.to_string_lossy().into_owned();
+    let summary: Value = serde_json::from_str(&bucket.s3.stdout(&bucket.args(&uri, &target))).unwrap();
+    let listing = &summary["listing"];
+    assert_eq!(
+        (&listing["lines"], &listing["known"], &listing["articles"]),
+        (&21.into(), &19.into(), &1.into()),
+        "{summary}"
+    );
+    // The manifest, its two files, one article.
+    assert_eq!(summary["object_requests"]["requests"], 4, "{summary}");
+    let now = sql(&warehouse, version);
+    assert_eq!((&now[0]["version"], &now[0]["source_member"]), (&2.into(), &"PMC7.2/PMC7.2.xml".into()));
+    assert_eq!(sql(&warehouse, "SELECT count(*) AS n FROM documents")[0]["n"], 20);
+
+    // A copy of the bucket on a disk does as well; a file that is damaged is not read.
+    let local = lists.path().join(key);
+    let again = bucket.ingest(&local, &warehouse, &[]);
+    assert_eq!((&again["listing"]["known"], &again["object_requests"]["requests"]), (&20.into(), &0.into()), "{again}");
+    manifest["files"][1]["MD5checksum"] = "0".repeat(32).into();
+    std::fs::write(&local, manifest.to_string()).unwrap();
+    let refused = bucket.s3.rexdrug(&bucket.args(&local.to_string_lossy(), &target));
+    assert_eq!(refused.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(message.contains("data/1.csv.gz") && message.contains("fetch it again"), "{message}");
+}
+
 /// Requests of one command by bucket and kind.
 fn requests_of(bucket: &Bucket, args: &[&str]) -> (Value, BTreeMap<(String, String), u64>) {
     let before = bucket.s3.requests().len();
@@ -228,4 +293,63 @@ fn requests_are_one_an_article_and_a_bounded_number_a_pack() {
     }
     // What the warehouse asks for grows with the packs, not with the articles.
     assert!(of_the_warehouse[1] * 2 < of_the_warehouse[0], "{of_the_warehouse:?}");
+}
+
+/// A bucket whose answers are cut or refused now and then, read unsigned.
+#[test]
+fn objects_that_fail_are_asked_for_again_and_the_rows_are_those_without_faults() {
+    let server = Nlm::start();
+    let (folder, local) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let mut listing = String::new();
+    let key = |pmcid: u64| format!("PMC{pmcid}.1/PMC{pmcid}.1.xml");
+    for pmcid in 1..=20 {
+        let methods = format!("Group {pmcid} got cisplatin with gemcitabine.");
+        let paper = Paper { pmcid, pmid: None, licence: "licenses/by/4.0", methods: &methods, results: "Done." };
+        let path = local.path().join(key(pmcid));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, paper.xml()).unwrap();
+        server.put("articles", &key(pmcid), paper.xml().into_bytes());
+        writeln!(listing, "articles,metadata/PMC{pmcid}.1.json,2026-01-08T11:47:59.000Z,{pmcid:032x}").unwrap();
+    }
+    let file = folder.path().join("listing.csv");
+    std::fs::write(&file, listing).unwrap();
+    let run = |articles: &str, warehouse: &Path| {
+        std::process::Command::new(crate::support::binary())
+            .args(["ingest", "pmc", "--pack", "10", "--json", "--inventory"])
+            .arg(&file)
+            .args(["--articles", articles, "--warehouse"])
+            .arg(warehouse)
+            .env("AWS_ENDPOINT_URL", server.url().trim_end_matches('/'))
+            .env("AWS_ALLOW_HTTP", "true")
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .output()
+            .unwrap()
+    };
+    let summary = |output: &std::process::Output| -> Value {
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).unwrap()
+    };
+    let (plain, faulty) = (folder.path().join("plain"), folder.path().join("faulty"));
+    summary(&run(&local.path().to_string_lossy(), &plain));
+    let rows = sql(&plain, ROWS);
+    assert_eq!(rows.len(), 20);
+
+    // The second pack cannot be read: the first is committed, and the run says what is wrong with which object.
+    server.spoil(&format!("articles/{}", key(3)), &[Fault::Cut(100), Fault::Status(503, Some("0")), Fault::Cut(0)]);
+    server.spoil_always(&format!("articles/{}", key(15)), Fault::Cut(100));
+    let failed = run("s3://articles", &faulty);
+    let message = String::from_utf8_lossy(&failed.stderr).into_owned();
+    assert_eq!(failed.status.code(), Some(2), "{message}");
+    assert!(message.contains("PMC15.1/PMC15.1.xml") && message.contains("run again"), "{message}");
+    assert_eq!(sql(&faulty, "SELECT count(*) AS n FROM documents")[0]["n"], 10);
+    server.mend();
+    server.requests();
+    let resumed = summary(&run("s3://articles", &faulty));
+    assert_eq!(
+        (&resumed["listing"]["known"], &resumed["object_requests"]["requests"]),
+        (&10.into(), &10.into()),
+        "{resumed}"
+    );
+    assert_eq!(server.requests().len(), 10);
+    assert_eq!(sql(&faulty, ROWS), rows);
 }

@@ -13,7 +13,6 @@ use rexdrug_operators::OperatorResources;
 use rexdrug_operators::extract::LanguageModelCounts;
 use rexdrug_pipeline::run::{Engine, RunOptions, RunSummary, run_files};
 use rexdrug_pipeline::session::{Session, SessionOptions};
-use rexdrug_pipeline::source::IngestOptions;
 use rexdrug_pipeline::warehouse::Warehouse;
 use serde::Serialize;
 
@@ -105,7 +104,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         run_id,
         verb: if extract { "run" } else { "ingest" },
         rexdrug_version: env!("CARGO_PKG_VERSION").to_owned(),
-        ingest: IngestOptions { licences: args.inputs.licences(), ..IngestOptions::default() },
+        ingest: args.inputs.ingest_options(),
         spool: spool.path().to_owned(),
         prefetch: settings.prefetch,
         extract: extraction,

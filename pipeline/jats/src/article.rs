@@ -6,7 +6,8 @@ use crate::licence::Licence;
 /// A stretch of text under one heading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// Headings from the outermost in, joined by ` > `: `Methods > Patients`, `Results > Figure 2`; empty where the text
+    /// Headings from the outermost in, joined by ` > `: `Methods > Patients`, `Results > Figure 2`, `Results > Table 1 >
+    /// Row 3`; empty where the text
     /// stands under no heading.
     pub path: String,
     /// What kind of section that is.
@@ -35,21 +36,12 @@ pub struct RelatedArticle {
     pub id: Option<String>,
 }
 
-/// The rows of a table; only read where the options ask for them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
-    /// `label`, such as `Table 1`.
-    pub label: Option<String>,
-    /// Cells of each row, heading rows included; spans are not repeated.
-    pub rows: Vec<Vec<String>>,
-}
-
 /// How much was left out, by kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Excluded {
     /// `ref` entries of reference lists.
     pub references: u32,
-    /// Table bodies.
+    /// Table bodies that are not read.
     pub tables: u32,
     /// Display formulas, and inline ones that have no text form.
     pub formulas: u32,
@@ -57,7 +49,7 @@ pub struct Excluded {
     pub supplementary: u32,
     /// Citation and footnote marks that would have glued to a word.
     pub marks: u32,
-    /// Footnotes.
+    /// Footnotes, and the rows of table feet where rows are read.
     pub footnotes: u32,
     /// Acknowledgements, biographies and notes after the body.
     pub back_matter: u32,
@@ -105,8 +97,6 @@ pub struct Article {
     pub sections: Vec<Section>,
     /// Abstracts apart from the abstract.
     pub other_texts: Vec<OtherText>,
-    /// Tables, where the options ask for them.
-    pub tables: Vec<Table>,
     /// What was left out.
     pub excluded: Excluded,
 }

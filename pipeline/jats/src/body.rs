@@ -2,13 +2,12 @@
 
 use rexdrug_pubmed::xml::{RejectReason, Tag, Token, attribute, finish};
 
-use crate::article::{Article, RelatedArticle, Table};
+use crate::article::{Article, RelatedArticle};
 use crate::cursor::{Cursor, MAX_DEPTH, count_tags, push, too_deep, value};
 use crate::formula::{Formula, local};
 use crate::kind::SectionKind;
 use crate::marks;
 use crate::prose::{Path, Prose};
-use crate::table;
 
 /// What the walk is inside of, as far as marks are concerned.
 #[derive(Debug, Clone, Copy, Default)]
@@ -23,18 +22,30 @@ struct Inside {
     links: u32,
 }
 
+/// A figure or table that is being read.
+struct Float<'p> {
+    parent: &'p Path,
+    own: Path,
+    /// Body rows so far.
+    rows: usize,
+    /// Inside `alternatives`: whether a table has been read, of which others are other forms.
+    alternatives: Option<bool>,
+}
+
 /// The walk.
 pub(crate) struct Walker<'w, 'a> {
     pub(crate) cursor: &'w mut Cursor<'a>,
     pub(crate) article: &'w mut Article,
     pub(crate) prose: Prose,
     pub(crate) table_rows: bool,
+    /// Bytes of table rows so far.
+    pub(crate) row_bytes: usize,
     inside: Inside,
 }
 
 impl<'w, 'a> Walker<'w, 'a> {
     pub(crate) fn new(cursor: &'w mut Cursor<'a>, article: &'w mut Article, table_rows: bool) -> Self {
-        Self { cursor, article, prose: Prose::default(), table_rows, inside: Inside::default() }
+        Self { cursor, article, prose: Prose::default(), table_rows, row_bytes: 0, inside: Inside::default() }
     }
 
     /// Text and elements of `parent`, in document order.
@@ -95,7 +106,7 @@ impl<'w, 'a> Walker<'w, 'a> {
                 let inside = self.cursor.skip(tag)?;
                 self.article.excluded.references += count_tags(inside, "ref");
             }
-            "table" => {
+            name if local(name) == "table" => {
                 self.article.excluded.tables += 1;
                 self.cursor.skip(tag)?;
             }
@@ -130,7 +141,7 @@ impl<'w, 'a> Walker<'w, 'a> {
         Ok(())
     }
 
-    fn skip(&mut self, tag: &Tag<'a>) -> Result<(), RejectReason> {
+    pub(crate) fn skip(&mut self, tag: &Tag<'a>) -> Result<(), RejectReason> {
         self.cursor.skip(tag).map(|_| ())
     }
 
@@ -202,35 +213,37 @@ impl<'w, 'a> Walker<'w, 'a> {
         };
         let aside = self.prose.begin_float();
         let inside = std::mem::take(&mut self.inside);
-        let mut own = path.caption(label, kind);
-        self.float_parts(tag, path, &mut own, depth)?;
-        self.prose.close(&own);
+        let mut float = Float { parent: path, own: path.caption(label, kind), rows: 0, alternatives: None };
+        self.float_parts(tag, &mut float, depth)?;
+        self.prose.close(&float.own);
         self.inside = inside;
         self.prose.end_float(aside);
         Ok(())
     }
 
-    fn float_parts(&mut self, tag: &Tag<'a>, path: &Path, own: &mut Path, depth: usize) -> Result<(), RejectReason> {
+    fn float_parts(&mut self, tag: &Tag<'a>, float: &mut Float<'_>, depth: usize) -> Result<(), RejectReason> {
         if depth > MAX_DEPTH {
             return Err(too_deep(tag));
         }
-        let kind = own.kind;
         while let Some(part) = self.cursor.child(tag)? {
             match part.name {
                 "label" => {
                     let label = self.line(&part, depth + 1)?;
                     if !label.is_empty() {
-                        *own = path.caption(&label, kind);
+                        float.own = float.parent.caption(&label, float.own.kind);
                     }
                 }
-                "alternatives" => self.float_parts(&part, path, own, depth + 1)?,
-                "table" if self.table_rows && !part.is_empty => {
-                    self.article.excluded.tables += 1;
-                    let label = own.text.rsplit(" > ").next().map(str::to_owned);
-                    let rows = table::rows(self.cursor, &part)?;
-                    self.article.tables.push(Table { label, rows });
+                "alternatives" => {
+                    let outer = float.alternatives.replace(false);
+                    self.float_parts(&part, float, depth + 1)?;
+                    float.alternatives = outer;
                 }
-                _ => self.element(&part, own, depth + 1)?,
+                name if local(name) == "table" && float.alternatives == Some(true) => self.skip(&part)?,
+                name if local(name) == "table" && self.table_rows && !part.is_empty => {
+                    self.table(&part, &float.own, &mut float.rows, depth + 1)?;
+                    float.alternatives = float.alternatives.map(|_| true);
+                }
+                _ => self.element(&part, &float.own, depth + 1)?,
             }
         }
         Ok(())

@@ -23,6 +23,8 @@ pub enum SectionKind {
     Figure,
     /// Caption of a table.
     Table,
+    /// A body row of a table.
+    Row,
     /// Appendices and what else follows the body.
     Appendix,
     /// Anything else.
@@ -92,16 +94,17 @@ impl SectionKind {
             Self::Case => "CASE",
             Self::Figure => "FIGURE",
             Self::Table => "TABLE",
+            Self::Row => "TABLE_ROW",
             Self::Appendix => "APPENDIX",
             Self::Unassigned => "UNASSIGNED",
         }
     }
 
-    /// Kind of the section under `path`, headings joined by ` > `. A caption is a caption wherever it stands; else the
+    /// Kind of the section under `path`, headings joined by ` > `. A caption or row is one wherever it stands; else the
     /// outermost heading that says something decides, so that `Methods > Patients with case notes` is methods.
     pub fn of_path(path: &str) -> Self {
         let innermost = path.rsplit(" > ").next().unwrap_or_default();
-        if let Some(kind) = caption(innermost) {
+        if let Some(kind) = caption(innermost).or_else(|| row(innermost)) {
             return kind;
         }
         path.split(" > ").map(Self::of_heading).find(|kind| *kind != Self::Unassigned).unwrap_or(Self::Unassigned)
@@ -156,4 +159,10 @@ fn caption(heading: &str) -> Option<SectionKind> {
         return Some(SectionKind::Figure);
     }
     named(&["table"]).then_some(SectionKind::Table)
+}
+
+/// `Row 3`, as the reader calls the rows of tables.
+fn row(heading: &str) -> Option<SectionKind> {
+    let number = heading.strip_prefix("Row ")?;
+    (!number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit())).then_some(SectionKind::Row)
 }

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! One article is in memory. Text is kept in document order with the tails of inline elements; each paragraph is a line,
-//! and a caption inside a paragraph is a section of its own after that paragraph. Reference lists, table bodies, display
-//! formulas, supplementary material, footnotes, acknowledgements and sub-articles are left out and counted. Entities are
+//! and a caption inside a paragraph is a section of its own after that paragraph. Table bodies are left out, or read into
+//! a section for each row. Reference lists, display formulas, supplementary material, footnotes, acknowledgements and sub-articles are left out and counted. Entities are
 //! never expanded and nothing outside the article is opened. A malformed article is an [`ArticleFault`].
 
 mod archive;
@@ -29,7 +29,7 @@ mod table;
 mod tests;
 
 pub use archive::{Member, Members, is_archive};
-pub use article::{Article, Excluded, OtherText, RelatedArticle, Section, Table};
+pub use article::{Article, Excluded, OtherText, RelatedArticle, Section};
 pub use fault::ArticleFault;
 pub use kind::SectionKind;
 pub use licence::Licence;

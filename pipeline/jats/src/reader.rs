@@ -15,7 +15,7 @@ use crate::prose::Path;
 pub struct ReaderOptions {
     /// Longest article read, in bytes of XML. Memory stays within a small multiple of it.
     pub max_article_bytes: usize,
-    /// Read the rows of tables into [`Article::tables`]; they are never part of the text.
+    /// Read each body row of a table into a section of its own, after the caption. Their markup is then checked, too.
     pub table_rows: bool,
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream;
-use rexdrug_jats::{ArticleFault, ArticleReader, Member, Members};
+use rexdrug_jats::{ArticleFault, ArticleReader, Member, Members, ReaderOptions};
 use rexdrug_pubmed::PubmedInput;
 use rexdrug_schemas::{DOCUMENTS, QuarantineStage, RunStatus, pmcid_doc_id};
 use tokio::sync::mpsc;
@@ -49,7 +49,7 @@ impl ArticleSink {
             file,
             rows: DocumentRows::default(),
             writer: SpoolWriter::create(&DOCUMENTS, spool, SpoolCompression::Zstd)?,
-            reader: ArticleReader::default(),
+            reader: ArticleReader::new(ReaderOptions { table_rows: options.table_rows, ..ReaderOptions::default() }),
             options: options.clone(),
             record: 0,
             started: Instant::now(),

@@ -321,6 +321,11 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_tables_have_the_category_that_segmentation_looks_for() {
+        assert_eq!(rexdrug_jats::SectionKind::Row.label(), rexdrug_schemas::TABLE_ROW);
+    }
+
+    #[test]
     fn sections_slice_the_text_by_code_points() {
         let source = SourceRef { source_file: "f.xml".to_owned(), source_md5: "0".repeat(32), source_seq: 5 };
         let mut rows = DocumentRows::default();

@@ -23,11 +23,13 @@ pub struct IngestOptions {
     pub batch_bytes: usize,
     /// Licences of the articles that are read; none allows all. Citations carry no licence and are always read.
     pub licences: Option<LicenceFilter>,
+    /// Whether body rows of tables are sections of their own; left out and counted otherwise.
+    pub table_rows: bool,
 }
 
 impl Default for IngestOptions {
     fn default() -> Self {
-        Self { batch_rows: 512, batch_bytes: 1 << 20, licences: None }
+        Self { batch_rows: 512, batch_bytes: 1 << 20, licences: None, table_rows: false }
     }
 }
 

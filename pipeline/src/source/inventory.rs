@@ -52,19 +52,27 @@ pub struct Inventory {
     layout: Layout,
     listed: Vec<Listed>,
     counts: InventoryCounts,
+    /// A key that stands for no article.
+    other: Option<String>,
 }
 
 impl Inventory {
-    /// Reads a listing as CSV. `name` is for messages.
+    /// A listing of which nothing is read yet.
+    pub fn new(layout: Layout) -> Self {
+        Self { layout, listed: Vec::new(), counts: InventoryCounts::default(), other: None }
+    }
+
+    /// Reads a file of the listing, CSV. `name` is for messages.
     ///
     /// # Errors
-    /// [`PipelineError::Inventory`] for a line that is no CSV or lacks a column, and when no line is an article.
-    pub fn read(
+    /// [`PipelineError::Inventory`] for a line that is no CSV or lacks a column.
+    pub fn add(
+        &mut self,
         reader: impl Read,
         name: &str,
-        layout: Layout,
         licences: Option<&LicenceFilter>,
-    ) -> Result<Self, PipelineError> {
+    ) -> Result<(), PipelineError> {
+        let Self { layout, listed, counts, other } = self;
         let failed = |reason: String| PipelineError::Inventory { uri: name.to_owned(), reason };
         let column = |wanted: &str| layout.column(wanted);
         let key_column = column("key")
@@ -72,7 +80,6 @@ impl Inventory {
         let (etag_column, time_column, licence_column) = (column("etag"), column("last_modified"), column("licence"));
         let mut lines = csv::ReaderBuilder::new().has_headers(layout.header).flexible(true).from_reader(reader);
         let mut line = csv::StringRecord::new();
-        let (mut listed, mut counts, mut first) = (Vec::new(), InventoryCounts::default(), None);
         loop {
             match lines.read_record(&mut line) {
                 Ok(true) => counts.lines += 1,
@@ -90,7 +97,7 @@ impl Inventory {
             let key = unescaped(key);
             let Some((pmcid, version)) = layout.parse(&key) else {
                 counts.other += 1;
-                first.get_or_insert(key);
+                other.get_or_insert(key);
                 continue;
             };
             let at = |column: Option<usize>| column.and_then(|column| line.get(column)).unwrap_or_default();
@@ -103,19 +110,29 @@ impl Inventory {
             }
             listed.push(Listed { pmcid, version, etag: etag(at(etag_column)), modified: micros(at(time_column)) });
         }
-        if listed.is_empty() && counts.other > 0 {
-            return Err(failed(format!(
+        Ok(())
+    }
+
+    /// Keeps the newest version of each article; once, after the last file.
+    ///
+    /// # Errors
+    /// [`PipelineError::Inventory`] when no line is an article.
+    pub fn newest(mut self, name: &str) -> Result<Self, PipelineError> {
+        if self.listed.is_empty() && self.counts.other > 0 {
+            let reason = format!(
                 "no key is like `{}`; the first one is `{}`; set `listed` and `columns` under [pmc] in rexdrug.toml",
-                layout.listed,
-                first.unwrap_or_default()
-            )));
+                self.layout.listed,
+                self.other.unwrap_or_default()
+            );
+            return Err(PipelineError::Inventory { uri: name.to_owned(), reason });
         }
-        let before = listed.len();
-        listed.sort_unstable_by_key(|article| (article.pmcid, std::cmp::Reverse((article.version, article.modified))));
-        listed.dedup_by_key(|article| article.pmcid);
-        counts.superseded = (before - listed.len()) as u64;
-        counts.articles = listed.len() as u64;
-        Ok(Self { layout, listed, counts })
+        let before = self.listed.len();
+        let newest_first = |article: &Listed| (article.pmcid, std::cmp::Reverse((article.version, article.modified)));
+        self.listed.sort_unstable_by_key(newest_first);
+        self.listed.dedup_by_key(|article| article.pmcid);
+        self.counts.superseded = (before - self.listed.len()) as u64;
+        self.counts.articles = self.listed.len() as u64;
+        Ok(self)
     }
 
     /// What became of its lines so far.
@@ -208,8 +225,14 @@ mod tests {
         \"b\",\"metadata/PMC9.2.json\",\"2026-01-09T00:00:00.000Z\",\"f25d9c5f5b85338f62156faeedfc1e96\"\n\
         \"b\",\"README.txt\",\"2026-01-08T11:47:59.000Z\",\"1\"\n";
 
+    fn read_as(text: &str, layout: Layout, licences: Option<&LicenceFilter>) -> Result<Inventory, PipelineError> {
+        let mut inventory = Inventory::new(layout);
+        inventory.add(text.as_bytes(), "list.csv", licences)?;
+        inventory.newest("list.csv")
+    }
+
     fn read(text: &str) -> Result<Inventory, PipelineError> {
-        Inventory::read(text.as_bytes(), "list.csv", Layout::default(), None)
+        read_as(text, Layout::default(), None)
     }
 
     fn packs(inventory: Inventory, size: usize) -> Vec<Pack> {
@@ -228,6 +251,18 @@ mod tests {
         assert_eq!(names, ["PMC2.1/PMC2.1.xml", "PMC9.2/PMC9.2.xml"]);
         assert_eq!(packs[1].members[0].etag, "f25d9c5f5b85338f62156faeedfc1e96");
         assert_eq!(packs[1].source.source_seq, 1_767_916_800_000_000);
+    }
+
+    #[test]
+    fn a_listing_in_several_files_is_that_of_all_their_lines() {
+        let mut parts = Inventory::new(Layout::default());
+        let lines: Vec<&str> = LISTING.split_inclusive('\n').collect();
+        for half in lines.chunks(2).rev() {
+            parts.add(half.concat().as_bytes(), "part.csv", None).unwrap();
+        }
+        let parts = parts.newest("manifest.json").unwrap();
+        let whole = read(LISTING).unwrap();
+        assert_eq!((parts.counts(), &parts.listed), (whole.counts(), &whole.listed));
     }
 
     #[test]
@@ -291,7 +326,7 @@ mod tests {
         let licence: LicenceFilter = "cc0".parse().unwrap();
         let layout = Layout { columns: ["key", "licence"].map(str::to_owned).to_vec(), ..Layout::default() };
         let text = "metadata/PMC1.1.json,CC BY\nmetadata/PMC2.1.json,CC0\nmetadata/PMC3.1.json,\n";
-        let read = Inventory::read(text.as_bytes(), "x", layout, Some(&licence)).unwrap();
+        let read = read_as(text, layout, Some(&licence)).unwrap();
         assert_eq!((read.counts().unlicensed, read.counts().articles), (1, 2));
     }
 

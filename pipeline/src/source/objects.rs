@@ -98,6 +98,15 @@ impl ObjectReader {
         })
     }
 
+    /// A reader below another root whose requests are counted with those of this one.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn elsewhere(&self, root: &str) -> Result<Self, PipelineError> {
+        let other = Self::open(root, self.concurrency, self.max_bytes)?;
+        Ok(Self { requests: Arc::clone(&self.requests), ..other })
+    }
+
     /// What it has asked for so far.
     pub fn requests(&self) -> &Requests {
         &self.requests
@@ -109,16 +118,35 @@ impl ObjectReader {
     /// [`PipelineError::Store`] when it cannot be read or written.
     pub async fn download(&self, key: &str, file: &std::path::Path) -> Result<(), PipelineError> {
         let path: Path = self.prefix.parts().chain(Path::from(key).parts()).collect();
-        let failed =
-            |reason: String| PipelineError::Store { uri: self.root.clone(), reason: format!("{path}: {reason}") };
-        self.requests.gets.fetch_add(1, Ordering::Relaxed);
-        let found = self.store.get(&path).await.map_err(|error| failed(error.to_string()))?;
-        let mut out = std::fs::File::create(file).map_err(|error| failed(error.to_string()))?;
+        let (mut wait, mut attempt) = (FIRST_WAIT, 0);
+        loop {
+            attempt += 1;
+            self.requests.gets.fetch_add(1, Ordering::Relaxed);
+            self.requests.repeated.fetch_add(u64::from(attempt > 1), Ordering::Relaxed);
+            let error = match self.copy(&path, file).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let is_final = matches!(error, object_store::Error::NotFound { .. });
+            if is_final || attempt >= ATTEMPTS {
+                let reason = format!("{path}: {error}, asked {attempt} times");
+                return Err(PipelineError::Store { uri: self.root.clone(), reason });
+            }
+            tracing::warn!(%path, attempt, %error, "object not read, trying again");
+            tokio::time::sleep(wait).await;
+            wait *= 2;
+        }
+    }
+
+    async fn copy(&self, path: &Path, file: &std::path::Path) -> object_store::Result<()> {
+        let disk = |error: std::io::Error| object_store::Error::Generic { store: "disk", source: Box::new(error) };
+        let found = self.store.get(path).await?;
+        let mut out = std::fs::File::create(file).map_err(disk)?;
         let mut chunks = found.into_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.map_err(|error| failed(error.to_string()))?;
+            let chunk = chunk?;
             self.requests.bytes.fetch_add(chunk.len() as u64, Ordering::Relaxed);
-            out.write_all(&chunk).map_err(|error| failed(error.to_string()))?;
+            out.write_all(&chunk).map_err(disk)?;
         }
         Ok(())
     }

@@ -137,6 +137,7 @@ pub fn views_markdown() -> String {
         SectionKind::Case,
         SectionKind::Figure,
         SectionKind::Table,
+        SectionKind::Row,
         SectionKind::Appendix,
         SectionKind::Unassigned,
     ];
@@ -162,5 +163,55 @@ mod tests {
         }
         let found = std::fs::read_to_string(&path).unwrap_or_default();
         assert!(found == views_markdown(), "{} is not current; run `make generate`", path.display());
+    }
+
+    #[tokio::test]
+    async fn evidence_contradicts_across_papers_and_within_one_unless_it_is_retracted() {
+        let ctx = SessionContext::new();
+        let run = async |sql: &str| ctx.sql(sql).await.unwrap().collect().await.unwrap();
+        run("CREATE TABLE documents (doc_id VARCHAR, pmid BIGINT, pmcid VARCHAR, pub_year INT, is_retracted BOOLEAN, \
+             licence VARCHAR, journal VARCHAR) AS VALUES ('pmid:1', 1, NULL, 2020, false, NULL, 'J'), \
+             ('pmcid:PMC1', 1, 'PMC1', 2020, false, 'cc0-1.0', 'J'), ('pmid:2', 2, NULL, 2021, false, NULL, 'J'), \
+             ('pmcid:PMC2', 2, 'PMC2', 2021, true, NULL, 'J'), ('pmid:3', 3, NULL, 2022, false, NULL, 'J')")
+        .await;
+        let row = |id: usize, doc: &str, key: &str, effect: &str| {
+            format!("('c{id}', '{doc}', 'Results', 'S.', 'd', '{key}', 2, '{effect}', 0.9, 'f', NULL, NULL, 2020)")
+        };
+        let rows = [
+            // One paper says both; two papers disagree; the one that disagrees is retracted in PMC, so in PubMed, too.
+            row(1, "pmid:1", "a|b", "POS"),
+            row(2, "pmcid:PMC1", "a|b", "NEG"),
+            row(3, "pmid:3", "c|d", "POS"),
+            row(4, "pmid:1", "c|d", "NEG"),
+            row(5, "pmcid:PMC1", "c|d", "NEG"),
+            row(6, "pmid:3", "e|f", "POS"),
+            row(7, "pmid:2", "e|f", "NEG"),
+            row(8, "pmid:3", "g|h", "POS"),
+            row(9, "pmid:1", "g|h", "COMB"),
+        ];
+        run(&format!(
+            "CREATE TABLE combinations (combination_id VARCHAR, doc_id VARCHAR, section VARCHAR, sentence VARCHAR, drugs VARCHAR, \
+             drug_key VARCHAR, arity INT, effect VARCHAR, confidence FLOAT, source_file VARCHAR, pmid BIGINT, pmcid VARCHAR, \
+             pub_year INT) AS VALUES {}",
+            rows.join(", ")
+        ))
+        .await;
+        register(&ctx).await.unwrap();
+        let found =
+            run("SELECT drug_key, papers_pos, papers_neg, evidence FROM contradictory_evidence ORDER BY 1").await;
+        let expected = [
+            "+----------+------------+------------+----------+",
+            "| drug_key | papers_pos | papers_neg | evidence |",
+            "+----------+------------+------------+----------+",
+            "| a|b      | 1          | 1          | 2        |",
+            "| c|d      | 1          | 1          | 3        |",
+            "+----------+------------+------------+----------+",
+        ];
+        let shown = arrow::util::pretty::pretty_format_batches(&found).unwrap().to_string();
+        assert_eq!(shown.lines().collect::<Vec<_>>(), expected);
+        let found =
+            run("SELECT papers, papers_retracted, evidence FROM combination_summary WHERE drug_key = 'e|f'").await;
+        let shown = arrow::util::pretty::pretty_format_batches(&found).unwrap().to_string();
+        assert!(shown.contains("| 2      | 1                | 2        |"), "{shown}");
     }
 }

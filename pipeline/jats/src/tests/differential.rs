@@ -37,7 +37,7 @@ fn inline() -> impl Strategy<Value = String> {
     })
 }
 
-fn runs() -> impl Strategy<Value = String> {
+pub(super) fn runs() -> impl Strategy<Value = String> {
     prop::collection::vec(inline(), 0..5).prop_map(|parts| parts.concat())
 }
 

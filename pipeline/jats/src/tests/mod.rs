@@ -7,6 +7,7 @@ mod metadata;
 mod properties;
 mod prose;
 mod real_data;
+mod tables;
 mod tree;
 
 use crate::{Article, ArticleFault, ArticleReader};

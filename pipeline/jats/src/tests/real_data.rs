@@ -4,7 +4,7 @@ use super::differential::read_paragraphs;
 use super::tree::paragraphs;
 use crate::{Article, ArticleReader, SectionKind};
 
-fn shared(name: &str) -> Option<String> {
+pub(super) fn shared(name: &str) -> Option<String> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/pmc").join(name);
     match std::fs::read_to_string(&path) {
         Ok(text) => Some(text),
@@ -15,7 +15,8 @@ fn shared(name: &str) -> Option<String> {
     }
 }
 
-const NAMES: [&str; 4] = ["1471-2180-11-174.nxml", "6605965a.nxml", "pntd.0002065.nxml", "pone.0046493.nxml"];
+pub(super) const NAMES: [&str; 4] =
+    ["1471-2180-11-174.nxml", "6605965a.nxml", "pntd.0002065.nxml", "pone.0046493.nxml"];
 
 fn load(name: &str) -> Option<Box<Article>> {
     shared(name).map(|text| ArticleReader::default().read(text.as_bytes(), name).unwrap())

@@ -6,18 +6,36 @@ use quick_xml::events::Event;
 /// An element or a text.
 #[derive(Debug)]
 pub(super) enum Node {
-    Element { name: String, sec_type: String, children: Vec<Node> },
+    Element { name: String, attributes: Vec<(String, String)>, children: Vec<Node> },
     Text(String),
+}
+
+impl Node {
+    /// Name and children of an element.
+    pub(super) fn element(&self) -> Option<(&str, &[Node])> {
+        match self {
+            Node::Element { name, children, .. } => Some((name, children)),
+            Node::Text(_) => None,
+        }
+    }
+
+    /// An attribute, empty where it is absent.
+    pub(super) fn attribute(&self, wanted: &str) -> &str {
+        let Node::Element { attributes, .. } = self else { return "" };
+        attributes.iter().find(|(name, _)| name == wanted).map_or("", |(_, value)| value)
+    }
 }
 
 /// The tree of `xml`, its root.
 pub(super) fn parse(xml: &str) -> Node {
     let mut reader = quick_xml::Reader::from_str(xml);
-    let mut stack = vec![("".to_owned(), String::new(), Vec::new())];
+    let mut stack = vec![("".to_owned(), Vec::new(), Vec::new())];
     let open = |start: &quick_xml::events::BytesStart<'_>| {
-        let sec_type = start.try_get_attribute("sec-type").unwrap();
-        let sec_type = sec_type.map(|found| found.value.into_owned()).unwrap_or_default();
-        (start.name().as_ref().to_owned(), sec_type, Vec::new())
+        let attributes = start.attributes().map(|found| {
+            let found = found.unwrap();
+            (found.key.as_ref().to_owned(), found.value.into_owned())
+        });
+        (start.name().as_ref().to_owned(), attributes.collect::<Vec<(String, String)>>(), Vec::new())
     };
     loop {
         let text = match reader.read_event().unwrap() {
@@ -26,13 +44,13 @@ pub(super) fn parse(xml: &str) -> Node {
                 continue;
             }
             Event::Empty(start) => {
-                let (name, sec_type, children) = open(&start);
-                stack.last_mut().unwrap().2.push(Node::Element { name, sec_type, children });
+                let (name, attributes, children) = open(&start);
+                stack.last_mut().unwrap().2.push(Node::Element { name, attributes, children });
                 continue;
             }
             Event::End(_) => {
-                let (name, sec_type, children) = stack.pop().unwrap();
-                stack.last_mut().unwrap().2.push(Node::Element { name, sec_type, children });
+                let (name, attributes, children) = stack.pop().unwrap();
+                stack.last_mut().unwrap().2.push(Node::Element { name, attributes, children });
                 continue;
             }
             Event::Text(text) => text.as_ref().to_owned(),
@@ -111,21 +129,24 @@ fn join(path: &str, heading: &str) -> String {
 
 fn child_text(children: &[Node], wanted: &str) -> Option<String> {
     children.iter().find_map(|node| match node {
-        Node::Element { name, children, .. } if name == wanted => {
-            let mut steps = Vec::new();
-            children.iter().for_each(|child| walk(child, "", &mut steps));
-            Some(lines(steps).into_iter().map(|(_, line)| line).collect::<Vec<_>>().join(" "))
-        }
+        Node::Element { name, children, .. } if name == wanted => Some(flat(children)),
         _ => None,
     })
 }
 
+/// The text of some nodes on one line.
+pub(super) fn flat(nodes: &[Node]) -> String {
+    let mut steps = Vec::new();
+    nodes.iter().for_each(|node| walk(node, "", &mut steps));
+    lines(steps).into_iter().map(|(_, line)| line).collect::<Vec<_>>().join(" ")
+}
+
 fn walk(node: &Node, path: &str, steps: &mut Vec<Step>) {
-    let (name, sec_type, children) = match node {
+    let (name, children) = match node {
         Node::Text(text) => return steps.push(Step::Letters(text.clone())),
-        Node::Element { name, sec_type, children } => (name.as_str(), sec_type, children),
+        Node::Element { name, children, .. } => (name.as_str(), children),
     };
-    if LEFT_OUT.contains(&name) || sec_type == "supplementary-material" {
+    if LEFT_OUT.contains(&name) || node.attribute("sec-type") == "supplementary-material" {
         return;
     }
     match name {
