@@ -169,9 +169,11 @@ fn a_cascade_asks_the_language_model_only_about_what_the_classifier_leaves_open(
     assert!(asked > 0 && asked < kept / 2, "{asked} of {kept}");
     let rows = sql(
         warehouse.path(),
-        "SELECT count(*) AS n, count(reasoning) AS reasoned, min(extractor) AS extractor FROM combinations",
+        "SELECT count(*) AS n, count(reasoning) AS reasoned, count(prompt_sha256) AS prompted, \
+         min(extractor) AS extractor FROM combinations",
     );
     assert_eq!(rows[0]["extractor"], "cascade");
+    assert_eq!(rows[0]["prompted"], rows[0]["reasoned"], "what the classifier settled had no prompt");
     assert!(rows[0]["n"].as_u64() > rows[0]["reasoned"].as_u64(), "{rows:?}");
     assert!(stdout(&["verify", "--warehouse", &warehouse.path().to_string_lossy()]).contains("sound"));
 }
