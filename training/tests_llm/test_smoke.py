@@ -33,7 +33,8 @@ class Smoke(unittest.TestCase):
         prompt = recipe.prompt_file().read_text()
         keep = os.environ.get("REXDRUG_SMOKE_DIR")
         work = Path(keep) if keep else Path(tempfile.mkdtemp(prefix="rexdrug-llm-"))
-        invented.write_data(prompt, work / "data")
+        # Four traces in ten state a wrong label: imitation alone ends there, and leaves the rewards something to mend.
+        invented.write_data(prompt, work / "data", wrong=0.4)
         tiny.write_base(prompt, work / "base")
         facts = sft.train(recipe, str(work / "base"), work / "data/sft.jsonl", work / "sft")
         print("sft", facts, flush=True)

@@ -265,7 +265,7 @@ async fn pairs_of_ddi13_are_taught_with_their_own_types_and_prompts() {
     let mut generation = endpoint.generation();
     (generation.task, generation.prompt) = (Task::Ddi13, "ddi13-mentions-v1".to_owned());
     let summary = generate(&items, &unusable, &generation, folder.path(), |_| {}).await.unwrap();
-    assert_eq!(summary.accepted_at, [1, 0, 1], "{summary:?}");
+    assert_eq!(summary.accepted_at, [1, 0, 1, 0], "{summary:?}");
     let asked = endpoint.asked_of("analyst", "Case 1:");
     assert!(asked[0][0].content.contains("- mechanism: ") && !asked[0][0].content.contains("POS"));
     assert!(endpoint.asked_of("reviewer", "Case 1:")[0][0].content.contains("the pairs do or do not interact"));

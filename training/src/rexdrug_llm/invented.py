@@ -6,7 +6,9 @@ import json
 import random
 from pathlib import Path
 
-DRUGS = ["cisplatin", "gemcitabine", "aspirin", "warfarin", "paclitaxel", "metformin"]
+# Few pairs: a decoder this small learns to name them, and not to copy any word.
+PARTNERS = [("cisplatin", "gemcitabine"), ("aspirin", "warfarin"), ("paclitaxel", "metformin")]
+DRUGS = [drug for pair in PARTNERS for drug in pair]
 FORMS = {"drugcomb": [
     ("POS", "{a} plus {b} improved survival."),
     ("POS", "Adding {a} to {b} raised the response rate."),
@@ -26,30 +28,37 @@ WORDS = {
 }
 
 
-def rows(prompt: str, count: int, seed: int, task: str = "drugcomb") -> list[dict]:
-    """Rows with prompt, completion and solution."""
+def rows(prompt: str, count: int, seed: int, task: str = "drugcomb", wrong: float = 0.0) -> list[dict]:
+    """Rows with prompt, completion and solution; a share `wrong` of the completions states another label."""
     system, user = prompt.rstrip("\n").split("\n=== user ===\n")
-    chosen, out = random.Random(seed), []
+    chosen, mistakes, out = random.Random(seed), random.Random(seed + 1), []
+    labels = [label for label, _ in FORMS[task]]
     for _ in range(count):
         label, form = chosen.choice(FORMS[task])
-        a, b = chosen.sample(DRUGS, 2)
+        a, b = chosen.sample(chosen.choice(PARTNERS), 2)
         sentence = form.format(a=a, b=b)
         sentence = sentence[0].upper() + sentence[1:]
-        drugs = [] if label == "NO_COMB" else [a.capitalize() if sentence.startswith(a.capitalize()) else a, b]
-        answer = json.dumps([{"type": label, "ent_set": drugs}])
-        think = f"[1] a short report\n[2] {a}, {b}\n[3] it states {WORDS[label]}\n[4] {label}"
+        said = mistakes.choice([other for other in labels if other != label]) if mistakes.random() < wrong else label
+        pair = [a.capitalize() if sentence.startswith(a.capitalize()) else a, b]
+        solution, answer = (
+            json.dumps([{"type": of, "ent_set": [] if of == "NO_COMB" else pair}]) for of in (label, said)
+        )
+        think = f"[1] a short report\n[2] {a}, {b}\n[3] it states {WORDS[said]}\n[4] {said}"
         chat = [{"role": "system", "content": system}, {"role": "user", "content": user.replace("{sentence}", sentence)}]
         out.append({
-            "prompt": chat, "solution": f"<answer>{answer}</answer>", "task": task,
+            "prompt": chat, "solution": f"<answer>{solution}</answer>", "task": task,
             "completion": [{"role": "assistant", "content": f"<think>{think}</think>\n<answer>{answer}</answer>"}],
         })
     return out
 
 
-def write_data(prompt: str, folder: Path, seed: int = 7, count: int = 400, task: str = "drugcomb") -> None:
-    """`sft.jsonl` and `grpo.jsonl` in the layout of `rexdrug traces generate`."""
+def write_data(
+    prompt: str, folder: Path, seed: int = 7, count: int = 400, task: str = "drugcomb", wrong: float = 0.0,
+) -> None:
+    """`sft.jsonl` and `grpo.jsonl` in the layout of `rexdrug traces generate`; a share `wrong` of the traces to imitate
+    states a wrong label, which only the rewards can mend."""
     folder.mkdir(parents=True, exist_ok=True)
-    made = rows(prompt, count, seed, task)
+    made = rows(prompt, count, seed, task, wrong)
     (folder / "sft.jsonl").write_text("".join(json.dumps({k: r[k] for k in ("prompt", "completion", "task")}) + "\n" for r in made))
     (folder / "grpo.jsonl").write_text("".join(json.dumps({k: r[k] for k in ("prompt", "solution", "task")}) + "\n" for r in made))
 
