@@ -51,7 +51,7 @@ def prompt_rewards(model, tokenizer, rows: list[dict], recipe: Recipe, samples: 
     asked = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
     made = model.eval().generate(
         input_ids=asked["input_ids"], attention_mask=asked["attention_mask"], do_sample=True,
-        temperature=stage.temperature, top_p=stage.top_p, num_return_sequences=samples,
+        temperature=stage.temperature, top_p=stage.top_p, top_k=0, num_return_sequences=samples,
         max_new_tokens=stage.max_completion, pad_token_id=tokenizer.pad_token_id,
     )
     completions = tokenizer.batch_decode(made[:, asked["input_ids"].shape[1]:], skip_special_tokens=True)

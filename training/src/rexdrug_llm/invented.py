@@ -6,7 +6,7 @@ import json
 import random
 from pathlib import Path
 
-# Few pairs: a decoder this small learns to name them, and not to copy any word.
+# Few pairs, in one order: a decoder this small learns to tell them apart, and not to copy any word.
 PARTNERS = [("cisplatin", "gemcitabine"), ("aspirin", "warfarin"), ("paclitaxel", "metformin")]
 DRUGS = [drug for pair in PARTNERS for drug in pair]
 FORMS = {"drugcomb": [
@@ -35,13 +35,13 @@ def rows(prompt: str, count: int, seed: int, task: str = "drugcomb", wrong: floa
     labels = [label for label, _ in FORMS[task]]
     for _ in range(count):
         label, form = chosen.choice(FORMS[task])
-        a, b = chosen.sample(chosen.choice(PARTNERS), 2)
+        a, b = chosen.choice(PARTNERS)
         sentence = form.format(a=a, b=b)
         sentence = sentence[0].upper() + sentence[1:]
         said = mistakes.choice([other for other in labels if other != label]) if mistakes.random() < wrong else label
-        pair = [a.capitalize() if sentence.startswith(a.capitalize()) else a, b]
+        # In lower case throughout: names are compared without regard to it.
         solution, answer = (
-            json.dumps([{"type": of, "ent_set": [] if of == "NO_COMB" else pair}]) for of in (label, said)
+            json.dumps([{"type": of, "ent_set": [] if of == "NO_COMB" else [a, b]}]) for of in (label, said)
         )
         think = f"[1] a short report\n[2] {a}, {b}\n[3] it states {WORDS[said]}\n[4] {said}"
         chat = [{"role": "system", "content": system}, {"role": "user", "content": user.replace("{sentence}", sentence)}]
