@@ -47,12 +47,18 @@ pub struct Global {
     /// Name of the model on that server
     #[arg(long, global = true, env = "REXDRUG_LLM_MODEL", value_name = "NAME")]
     pub llm_model: Option<String>,
+    /// Name or file of the prompt template [default: drugcomb-v1, ddi13-v1]
+    #[arg(long, global = true, env = "REXDRUG_LLM_PROMPT", value_name = "NAME")]
+    pub llm_prompt: Option<String>,
     /// Folder of answers, so that none is paid for twice; empty for none [default: ~/.cache/rexdrug/answers]
     #[arg(long, global = true, env = "REXDRUG_LLM_CACHE", value_name = "DIR")]
     pub llm_cache: Option<String>,
     /// Sentences that a cascade sends to the language model: positive, uncertain:LOW:HIGH or either:LOW
     #[arg(long, global = true, env = "REXDRUG_CASCADE", value_name = "POLICY")]
     pub cascade: Option<String>,
+    /// Generator folder that a cascade asks instead of a language model server
+    #[arg(long, global = true, env = "REXDRUG_CASCADE_MODEL", value_name = "DIR")]
+    pub cascade_model: Option<PathBuf>,
     /// Threads for parsing, matching and the model [default: all cores]
     #[arg(long, global = true, env = "REXDRUG_THREADS", value_name = "N")]
     pub threads: Option<usize>,
@@ -80,7 +86,7 @@ pub enum Extractor {
     Generator,
     /// A reasoning model on an OpenAI-compatible server.
     Openai,
-    /// A model folder first, the server for what it leaves open.
+    /// A model folder first, the server or a generator for what it leaves open.
     Cascade,
 }
 

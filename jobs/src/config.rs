@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use rexdrug_operators::backend::Decoding;
 use rexdrug_pipeline::source::Layout;
 use serde::Deserialize;
 
@@ -47,6 +48,8 @@ struct ConfigFile {
     extractor: Option<Extractor>,
     /// Which sentences a cascade sends to the language model.
     cascade: Option<String>,
+    /// Generator folder that a cascade asks instead of a server.
+    cascade_model: Option<PathBuf>,
     /// The language model of openai and cascade; the analyst of traces.
     llm: Option<LanguageModelConfig>,
     /// The reviewer of traces; what it leaves out is taken from `llm`.
@@ -90,6 +93,10 @@ pub struct Settings {
     pub extractor: Option<Extractor>,
     /// Which sentences a cascade sends to the language model.
     pub cascade: Option<String>,
+    /// Generator folder that a cascade asks instead of a server.
+    pub cascade_model: Option<PathBuf>,
+    /// How a generator chooses tokens where `eval` says so.
+    pub decoding: Decoding,
     /// The language model of openai and cascade; the analyst of traces.
     pub llm: LanguageModelConfig,
     /// The reviewer of traces.
@@ -131,6 +138,8 @@ impl Settings {
             metrics_addr: global.metrics_addr.or(file.metrics_addr),
             extractor: global.extractor.or(file.extractor),
             cascade: global.cascade.clone().or(file.cascade),
+            cascade_model: global.cascade_model.clone().or(file.cascade_model),
+            decoding: Decoding::default(),
             reviewer: file.reviewer.unwrap_or_default().or(&llm),
             llm,
             pmc: file.pmc.unwrap_or_default(),

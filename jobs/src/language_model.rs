@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use rexdrug_operators::backend::openai::{ApiKey, ClientOptions, RetryPolicy, Sampling};
-use rexdrug_operators::backend::reasoning::{AnswerFormat, DEFAULT_PROMPT, PromptInput, PromptTemplate};
+use rexdrug_operators::backend::reasoning::{AnswerFormat, PromptInput, PromptTemplate, default_prompt};
 use rexdrug_operators::backend::{OpenAi, OpenAiOptions};
 use rexdrug_pipeline::estimate::LanguageModel;
+use rexdrug_scoring::task::Task;
 use serde::Deserialize;
 
 use crate::cli::Global;
@@ -25,7 +26,7 @@ pub struct LanguageModelConfig {
     pub model: Option<String>,
     /// Environment variable that holds the key [default: REXDRUG_LLM_API_KEY, which may be missing].
     pub api_key_env: Option<String>,
-    /// Name or file of the prompt template [default: drugcomb-v1].
+    /// Name or file of the prompt template [default: drugcomb-v1, ddi13-v1].
     pub prompt: Option<String>,
     /// Have the server enforce a JSON schema instead of asking for think and answer tags [default: false].
     pub structured: Option<bool>,
@@ -60,6 +61,7 @@ impl LanguageModelConfig {
     pub fn with_flags(mut self, global: &Global) -> Self {
         self.url = global.llm_url.clone().or(self.url);
         self.model = global.llm_model.clone().or(self.model);
+        self.prompt = global.llm_prompt.clone().or(self.prompt);
         self.cache = global.llm_cache.clone().or(self.cache);
         self
     }
@@ -160,7 +162,7 @@ impl LanguageModelConfig {
     /// # Errors
     /// When the prompt template cannot be read.
     pub fn lengths(&self, cascade: bool) -> Result<LanguageModel> {
-        let prompt = PromptTemplate::load(self.prompt.as_deref().unwrap_or(DEFAULT_PROMPT), self.format())?;
+        let prompt = self.template(Task::DrugComb)?;
         let constant = prompt.messages(&PromptInput { sentence: "", context: "", drugs: &[] });
         Ok(LanguageModel {
             prompt_chars: constant.iter().map(|message| message.content.chars().count()).sum(),
@@ -172,6 +174,23 @@ impl LanguageModelConfig {
         })
     }
 
+    /// Name or file of the prompt template of a task.
+    pub fn prompt_name(&self, task: Task) -> String {
+        self.prompt.clone().unwrap_or_else(|| default_prompt(task).to_owned())
+    }
+
+    /// sha256 of the prompt template that rows are asked for with.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn prompt_sha256(&self) -> Result<String> {
+        Ok(self.template(Task::DrugComb)?.sha256().to_owned())
+    }
+
+    fn template(&self, task: Task) -> Result<PromptTemplate> {
+        Ok(PromptTemplate::load(&self.prompt_name(task), task, self.format())?)
+    }
+
     fn format(&self) -> AnswerFormat {
         if self.structured.unwrap_or(false) { AnswerFormat::JsonSchema } else { AnswerFormat::Tags }
     }
@@ -180,15 +199,16 @@ impl LanguageModelConfig {
         self.context_chars.unwrap_or(2000)
     }
 
-    /// The extraction backend; the server is asked whether it has the model.
+    /// The model on the server, asked for a task; the server is asked whether it has it.
     ///
     /// # Errors
     /// What is missing from the settings, or what the server says.
-    pub fn backend(&self) -> Result<OpenAi> {
+    pub fn backend(&self, task: Task) -> Result<OpenAi> {
         let options = OpenAiOptions {
             client: self.client()?,
             model: self.model()?,
-            prompt: self.prompt.clone().unwrap_or_else(|| DEFAULT_PROMPT.to_owned()),
+            task,
+            prompt: self.prompt_name(task),
             format: self.format(),
             sampling: self.sampling(),
             context_chars: self.context_chars(),

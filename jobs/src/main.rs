@@ -33,6 +33,7 @@ mod resources;
 mod shard;
 mod signals;
 mod spool;
+mod task;
 mod top;
 mod verbs;
 

@@ -123,7 +123,7 @@ impl Metrics {
 
     fn text(&self, code: Option<u8>) -> String {
         let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
-        let (sums, commit) = (&counts.sums, &counts.sums.commit);
+        let (sums, commit, asked) = (&counts.sums, &counts.sums.commit, &counts.sums.language_model);
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &[(&str, f64)]| {
             let _ = writeln!(text, "# HELP rexdrug_{name} {help}\n# TYPE rexdrug_{name} {kind}");
@@ -156,6 +156,13 @@ impl Metrics {
             ("sentences_extracted_total", "Sentences that the model answered.", sums.sentences_extracted as f64),
             ("sentences_quarantined_total", "Sentences refused.", sums.sentences_quarantined as f64),
             ("combinations_written_total", "Combinations committed.", commit.combinations_written as f64),
+            ("llm_answers_total", "Sentences that a language model answered.", asked.answers as f64),
+            ("llm_cached_total", "Those of them whose answer was kept from before.", asked.cached as f64),
+            ("llm_requests_total", "Requests to a language model, repetitions included.", asked.requests as f64),
+            ("llm_retries_total", "Repetitions among them.", asked.retries as f64),
+            ("llm_prompt_tokens_total", "Tokens of questions that were paid for.", asked.prompt_tokens as f64),
+            ("llm_completion_tokens_total", "Tokens of answers that were paid for.", asked.completion_tokens as f64),
+            ("llm_cost_total", "Their cost at the configured prices per million tokens.", asked.cost()),
             ("file_seconds_total", "Wall seconds of the stages of committed files.", counts.file_seconds),
         ] {
             family(name, "counter", help, &[("", value)]);

@@ -31,10 +31,13 @@ pub fn named_model(settings: &Settings, lexicon: &Lexicon) -> Result<NamedModel>
         model_id: model_id.to_owned(),
         device: device.to_owned(),
         lexicon_sha256: lexicon.sha256().to_owned(),
+        prompt_sha256: None,
     };
     if settings.extractor == Some(Extractor::Openai) {
         let model = settings.llm.model()?;
-        let (choice, model_uri) = (choice("openai", &model, REMOTE_DEVICE), format!("openai:{model}"));
+        let prompt_sha256 = Some(settings.llm.prompt_sha256()?);
+        let choice = Choice { prompt_sha256, ..choice("openai", &model, REMOTE_DEVICE) };
+        let model_uri = format!("openai:{model}");
         return Ok(NamedModel { choice, model_uri, model_sha256: String::new() });
     }
     let device = settings.device.parse::<Device>()?.to_string();
@@ -57,7 +60,14 @@ pub fn named_model(settings: &Settings, lexicon: &Lexicon) -> Result<NamedModel>
     if settings.extractor != Some(Extractor::Cascade) {
         return Ok(local);
     }
-    let both = format!("{} > {}", local.choice.model_id, settings.llm.model()?);
-    let choice = choice("cascade", &both, &local.choice.device);
+    let (second, prompt_sha256) = match &settings.cascade_model {
+        Some(folder) => {
+            let folder = ModelFolder::open(folder).context("the second model of the cascade cannot be used")?;
+            (folder.manifest().name.clone(), None)
+        }
+        None => (settings.llm.model()?, Some(settings.llm.prompt_sha256()?)),
+    };
+    let both = format!("{} > {second}", local.choice.model_id);
+    let choice = Choice { prompt_sha256, ..choice("cascade", &both, &local.choice.device) };
     Ok(NamedModel { choice, model_uri: format!("cascade:{}", local.model_uri), model_sha256: String::new() })
 }

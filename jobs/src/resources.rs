@@ -4,12 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use rexdrug_operators::backend::{Backend, BackendInfo, Cascade, CascadePolicy, Device};
+use rexdrug_operators::backend::reasoning::Reasoner;
+use rexdrug_operators::backend::{Backend, BackendInfo, Cascade, CascadePolicy, Device, Generator, GeneratorOptions};
 use rexdrug_operators::extract::{ExtractEngine, ExtractOptions, RunFields};
 use rexdrug_operators::lexicon::Lexicon;
+use rexdrug_operators::model::{ModelFolder, ModelTask};
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::run::ExtractSettings;
 use rexdrug_pipeline::warehouse::Warehouse;
+use rexdrug_scoring::task::Task;
 
 use crate::cli::Extractor;
 use crate::config::Settings;
@@ -98,15 +101,14 @@ pub struct Extraction {
 fn engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
     match settings.extractor {
         Some(Extractor::Openai) => {
-            let model = settings.llm.backend()?;
+            let model = settings.llm.backend(Task::DrugComb)?;
             let uri = format!("openai:{}", model.info().model_id);
             Ok((ExtractEngine::new(Arc::new(model), ExtractOptions::default().queue_rows), uri))
         }
         Some(Extractor::Cascade) => {
             let policy: CascadePolicy = settings.cascade.as_deref().unwrap_or("uncertain").parse()?;
             let (first, uri) = local_engine(settings)?;
-            let second = Arc::new(settings.llm.backend()?);
-            let cascade = Cascade::new(Arc::clone(first.backend()), second, policy)?;
+            let cascade = Cascade::new(Arc::clone(first.backend()), second(settings)?, policy)?;
             Ok((ExtractEngine::new(Arc::new(cascade), ExtractOptions::default().queue_rows), format!("cascade:{uri}")))
         }
         Some(kind @ (Extractor::Classifier | Extractor::Generator)) => {
@@ -119,6 +121,43 @@ fn engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
         }
         None => local_engine(settings),
     }
+}
+
+/// What a cascade asks about what its first model leaves open.
+fn second(settings: &Settings) -> Result<Arc<dyn Backend>> {
+    let Some(folder) = &settings.cascade_model else { return Ok(Arc::new(settings.llm.backend(Task::DrugComb)?)) };
+    let (engine, uri) = local_engine(&Settings { model: Some(folder.clone()), ..settings.clone() })?;
+    match engine.info().asks_language_model() {
+        true => Ok(Arc::clone(engine.backend())),
+        false => bail!("--cascade-model {uri}: it is a {}; expected a generator", engine.info().extractor),
+    }
+}
+
+/// The model of the settings that writes reasoning: a server or a generator folder.
+///
+/// # Errors
+/// A model that writes none or is of another task, and what keeps it from being used.
+pub fn reasoner(settings: &Settings, task: Task) -> Result<Arc<dyn Reasoner>> {
+    match settings.extractor {
+        Some(Extractor::Openai) => return Ok(Arc::new(settings.llm.backend(task)?)),
+        Some(Extractor::Cascade) => {
+            bail!("a cascade is two models; judge its language model alone, with --extractor openai or --model DIR")
+        }
+        Some(Extractor::Classifier | Extractor::Generator) | None => {}
+    }
+    let folder = ModelFolder::open(model_folder(settings)?)?;
+    let manifest = folder.manifest();
+    if manifest.backend != "generator" {
+        let (path, backend) = (folder.path().display(), &manifest.backend);
+        bail!("{path} is a {backend}, which writes no reasoning; expected a generator, or --extractor openai");
+    }
+    folder.require_task(match task {
+        Task::DrugComb => ModelTask::DrugComb,
+        Task::Ddi13 => ModelTask::Ddi13,
+    })?;
+    let device: Device = settings.device.parse()?;
+    let options = GeneratorOptions { decoding: settings.decoding, ..GeneratorOptions::for_device(device) };
+    Ok(Arc::new(Generator::load(&folder, &options)?))
 }
 
 /// The model folder or script of the settings, and its device.
@@ -138,7 +177,7 @@ pub fn wanted_model(settings: &Settings) -> Result<ExtractOptions> {
 /// The engine of a model folder or a script.
 fn local_engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
     let wanted = wanted_model(settings)?;
-    Ok((ExtractEngine::load(&wanted)?, wanted.model_uri))
+    Ok((ExtractEngine::load_decoding(&wanted, settings.decoding)?, wanted.model_uri))
 }
 
 /// What a plan asks of the prefilter and of the model that `info` describes.

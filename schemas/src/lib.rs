@@ -36,4 +36,4 @@ pub fn warehouse_tables() -> [&'static Table; 4] {
 }
 
 /// Version of the table layout; a golden file per version stands in `schemas/golden`.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;

@@ -81,7 +81,11 @@ pub(crate) fn extraction_columns() -> Vec<Column> {
         Column::required("model_id", DataType::Utf8, "Name of the model."),
         Column::required("model_sha256", DataType::Utf8, "sha256 over the files of the model folder."),
         Column::required("lexicon_sha256", DataType::Utf8, "sha256 of the lexicon that found the mentions."),
-        Column::optional("prompt_sha256", DataType::Utf8, "sha256 of the prompt template; null for classifiers."),
+        Column::optional(
+            "prompt_sha256",
+            DataType::Utf8,
+            "sha256 of the prompt template; null for classifiers and for rows of a cascade without reasoning.",
+        ),
         Column::required("device", DataType::Utf8, "Device that ran the model: cpu, cuda:0, ..."),
         Column::required("extracted_at", timestamp(), "When the row was extracted (UTC)."),
     ]

@@ -84,6 +84,29 @@ fn columns() -> Vec<Column> {
         Column::optional("model_sha256", DataType::Utf8, "sha256 over the files of the model folder."),
         Column::optional("lexicon_sha256", DataType::Utf8, "sha256 of the lexicon."),
         Column::optional("device", DataType::Utf8, "Device that ran the model."),
+        Column::optional("prompt_sha256", DataType::Utf8, "sha256 of the prompt template; null for classifiers."),
+        Column::optional(
+            "llm_answers",
+            DataType::Int64,
+            "Sentences that a language model answered; null, as the next five, where none is asked.",
+        ),
+        Column::optional(
+            "llm_cached",
+            DataType::Int64,
+            "Those of them whose answer was kept from before; the others were paid for.",
+        ),
+        Column::optional(
+            "llm_requests",
+            DataType::Int64,
+            "Requests sent to a server, repetitions included; 0 for a model in the process.",
+        ),
+        Column::optional("prompt_tokens", DataType::Int64, "Tokens of the questions that were paid for."),
+        Column::optional("completion_tokens", DataType::Int64, "Tokens of the answers that were paid for."),
+        Column::optional(
+            "llm_cost",
+            DataType::Float64,
+            "Cost of both in the currency of the configured prices per million tokens; 0 where none is configured.",
+        ),
         Column::required("started_at", timestamp(), "When reading the file began (UTC)."),
         Column::required("finished_at", timestamp(), "When its last commit was prepared (UTC)."),
     ]

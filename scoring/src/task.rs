@@ -43,6 +43,14 @@ pub enum Label {
 }
 
 impl Task {
+    /// Its name in files and on the command line.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Task::DrugComb => "drugcomb",
+            Task::Ddi13 => "ddi13",
+        }
+    }
+
     /// Every label the task allows, NO_COMB last.
     pub fn labels(self) -> &'static [Label] {
         match self {

@@ -11,9 +11,11 @@ use crate::llm::{Server, joins_known_drugs};
 use crate::support::{json as run_json, rexdrug, root, stdout};
 
 const TINY_DDI13: &str = "operators/src/backend/fixtures/tiny-ddi13";
+/// A random decoder that was trained on nothing: its answers are valid and worthless.
+pub const TINY_LLM: &str = "operators/src/backend/fixtures/tiny-llm";
 
 /// A DrugComb item; spans are the given names, searched for from left to right.
-fn item(doc_id: &str, sentence: &str, names: &[&str], rels: &[(&str, &[u32])]) -> Value {
+pub fn item(doc_id: &str, sentence: &str, names: &[&str], rels: &[(&str, &[u32])]) -> Value {
     let mut from = 0;
     let spans: Vec<Value> = names
         .iter()
@@ -34,7 +36,7 @@ fn item(doc_id: &str, sentence: &str, names: &[&str], rels: &[(&str, &[u32])]) -
            "paragraph": format!("A first sentence. {sentence} A last one."), "source": null})
 }
 
-fn gold() -> Vec<Value> {
+pub fn gold() -> Vec<Value> {
     vec![
         item("a", "Cisplatin with gemcitabine <was> good .", &["Cisplatin", "gemcitabine"], &[("POS", &[0, 1])]),
         item("b", "β-blockers aside , cisplatin or paclitaxel was given .", &["cisplatin", "paclitaxel"], &[]),
@@ -43,14 +45,14 @@ fn gold() -> Vec<Value> {
     ]
 }
 
-fn write(folder: &Path, name: &str, lines: &[Value]) -> String {
+pub fn write(folder: &Path, name: &str, lines: &[Value]) -> String {
     let path = folder.join(name);
     let text: Vec<String> = lines.iter().map(Value::to_string).collect();
     std::fs::write(&path, text.join("\n")).unwrap();
     path.to_string_lossy().into_owned()
 }
 
-fn f1(section: &Value, rule: &str, score: &str) -> f64 {
+pub fn f1(section: &Value, rule: &str, score: &str) -> f64 {
     section[rule][score]["f1"].as_f64().unwrap_or_else(|| panic!("no {rule} {score} in {section}"))
 }
 
@@ -181,7 +183,11 @@ fn what_does_not_fit_is_said() {
     let empty = write(folder.path(), "empty.jsonl", &[]);
     let wrong = write(folder.path(), "wrong.jsonl", &[json!({"doc_id": "z", "drug_idxs": [0], "relation_label": 2})]);
     let ddi = write(folder.path(), "ddi.jsonl", &[json!({"id": 0, "context": "x", "entities": [], "relations": []})]);
-    let cases: [(&[&str], &str); 7] = [
+    let llm = ["--extractor", "openai", "--llm-url", "http://127.0.0.1:1/v1", "--llm-model", "m"];
+    let drugcomb = |more: &[&'static str]| [&["eval", "drugcomb", "--gold", &good][..], more].concat();
+    let reasoning = |more: &[&'static str]| [&["eval", "reasoning", "--gold", &good][..], more].concat();
+    let server = |more: &[&'static str]| [drugcomb(more), llm.to_vec()].concat();
+    let cases: [(&[&str], &str); 19] = [
         (&["eval", "drugcomb", "--gold", "no/such.jsonl"], "no/such.jsonl"),
         (&["eval", "drugcomb", "--gold", &empty], "has no items"),
         (&["eval", "drugcomb", "--gold", &ddi], "line 1: expected a DrugComb item"),
@@ -189,6 +195,28 @@ fn what_does_not_fit_is_said() {
         (&["eval", "drugcomb", "--gold", &good, "--model", TINY_DDI13], "was trained for ddi13"),
         (&["eval", "ddi13", "--gold", &ddi], "was trained for drugcomb, this needs a model for ddi13"),
         (&["eval", "ddi13", "--gold", &ddi, "--from-warehouse"], "a warehouse holds combinations"),
+        (&["eval", "ddi13", "--gold", &ddi, "--extractor", "cascade"], "a cascade is two models"),
+        (&["eval", "ddi13", "--gold", &ddi, "--extractor", "generator", "--model", TINY_DDI13], "is a classifier"),
+        (&drugcomb(&["--seeds", "1,2"]), "whose answers no seed changes"),
+        (&drugcomb(&["--seeds", "1", "--model", TINY_LLM]), "at temperature 0 every seed gives the same answer"),
+        (&server(&["--seeds", "1", "2"]), "at temperature 0"),
+        (&server(&["--models", TINY_LLM]), "are folders"),
+        (&drugcomb(&["--predictions", "x", "--seeds", "1"]), "several --predictions files are seeds"),
+        (&reasoning(&[]), "which writes no reasoning"),
+        (&reasoning(&["--extractor", "cascade"]), "a cascade is two models"),
+        (&reasoning(&["--from-warehouse", "--warehouse", "no/such"]), "holds no reasoning"),
+        (&["eval", "reasoning"], "nothing to judge"),
+        (
+            &drugcomb(&[
+                "--cascade-curve",
+                "3",
+                "--extractor",
+                "cascade",
+                "--cascade-model",
+                "data/models/rexdrug-mini",
+            ]),
+            "is a classifier",
+        ),
     ];
     for (args, expected) in cases {
         let output = rexdrug(args);
@@ -298,6 +326,12 @@ fn the_curve_of_a_cascade_runs_from_one_model_alone_to_the_other() {
     let second = ask(&["--mentions", "found", "--extractor", "openai"], &llm);
     assert_eq!(curve[0]["end_to_end"]["leaderboard"], first["end_to_end"]["leaderboard"]);
     assert_eq!(curve[2]["end_to_end"]["leaderboard"], second["end_to_end"]["leaderboard"]);
+    // The script finds something in three of the four, and gives no probabilities: all is uncertain.
+    let policies = found["policies"].as_array().unwrap();
+    let of: Vec<(&str, f64)> =
+        policies.iter().map(|of| (of["policy"].as_str().unwrap(), of["share"].as_f64().unwrap())).collect();
+    assert_eq!(of, [("positive", 0.75), ("uncertain:0.1:0.9", 1.0)]);
+    assert_eq!(policies[1]["end_to_end"]["leaderboard"], second["end_to_end"]["leaderboard"]);
     assert_ne!(first["end_to_end"]["leaderboard"], second["end_to_end"]["leaderboard"], "the models differ");
 
     let alone = judged(&["--cascade-curve", "3"]);

@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -102,6 +103,10 @@ fn run(warehouse: &TempDir, cache: &TempDir, server: &Server, more: &[&str]) -> 
     let (warehouse, cache) = (warehouse.path().to_string_lossy(), cache.path().to_string_lossy());
     let mut args = vec!["run", "data/sample", "--warehouse", &warehouse, "--json", "--llm-url", &server.url];
     args.extend(["--llm-model", "tiny-llm", "--llm-cache", &cache]);
+    let config = Path::new(&*cache).join("rexdrug.toml");
+    std::fs::write(&config, "[llm]\nprompt_price = 2.0\ncompletion_price = 10.0\n").unwrap();
+    let config = config.to_string_lossy();
+    args.extend(["--config", &config]);
     args.extend(more);
     json(&args)
 }
@@ -132,7 +137,26 @@ fn a_language_model_fills_the_table_with_reasoning_and_a_second_run_pays_nothing
     assert!(sql(warehouse.path(), "SELECT drug_key FROM combinations WHERE drug_key LIKE '%fabricatinib%'").is_empty());
     assert!(stdout(&["verify", "--warehouse", &warehouse.path().to_string_lossy()]).contains("sound"));
 
+    let costs = "SELECT sum(llm_answers) AS answers, sum(llm_cached) AS cached, sum(llm_requests) AS requests, \
+        sum(prompt_tokens) AS prompt, sum(completion_tokens) AS completion, sum(llm_cost) AS cost, \
+        count(DISTINCT prompt_sha256) AS prompts FROM runs";
+    let first = &sql(warehouse.path(), costs)[0];
+    for (column, counted) in [
+        ("answers", "answers"),
+        ("requests", "requests"),
+        ("prompt", "prompt_tokens"),
+        ("completion", "completion_tokens"),
+    ] {
+        assert_eq!(first[column], counts[counted], "{column}: {first}");
+    }
+    assert_eq!((&first["cached"], &first["prompts"]), (&json!(0), &json!(1)));
+    // 50 and 20 tokens each, at 2 and 10 a million.
+    assert!((first["cost"].as_f64().unwrap() - asked as f64 * 300e-6).abs() < 1e-9, "{first}");
+
     let again = run(&other, &cache, &server, &["--extractor", "openai"]);
+    let second = &sql(other.path(), costs)[0];
+    assert_eq!((&second["cached"], &second["answers"]), (&first["answers"], &first["answers"]));
+    assert_eq!((&second["requests"], &second["prompt"], &second["cost"]), (&json!(0), &json!(0), &json!(0.0)));
     assert_eq!(server.asked.load(Ordering::SeqCst) as u64, asked, "everything comes from the cache");
     assert_eq!(again["counts"]["language_model"]["cached"], again["counts"]["language_model"]["answers"]);
     let table = "SELECT combination_id, effect, confidence, drug_key, reasoning FROM combinations ORDER BY combination_id, effect";
@@ -149,9 +173,11 @@ fn a_cascade_asks_the_language_model_only_about_what_the_classifier_leaves_open(
     assert!(asked > 0 && asked < kept / 2, "{asked} of {kept}");
     let rows = sql(
         warehouse.path(),
-        "SELECT count(*) AS n, count(reasoning) AS reasoned, min(extractor) AS extractor FROM combinations",
+        "SELECT count(*) AS n, count(reasoning) AS reasoned, count(prompt_sha256) AS prompted, \
+         min(extractor) AS extractor FROM combinations",
     );
     assert_eq!(rows[0]["extractor"], "cascade");
+    assert_eq!(rows[0]["prompted"], rows[0]["reasoned"], "what the classifier settled had no prompt");
     assert!(rows[0]["n"].as_u64() > rows[0]["reasoned"].as_u64(), "{rows:?}");
     assert!(stdout(&["verify", "--warehouse", &warehouse.path().to_string_lossy()]).contains("sound"));
 }

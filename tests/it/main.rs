@@ -9,6 +9,7 @@ mod cluster;
 mod corpus;
 mod deploy;
 mod eval;
+mod eval_models;
 mod fuzz_corpus;
 mod llm;
 mod nlm;

@@ -66,7 +66,7 @@ pub async fn run(args: PlanArgs, settings: &Settings) -> Result<ExitCode> {
     let named = named_model(&settings, &lexicon)?;
     let asked = match settings.extractor {
         Some(Extractor::Openai) => Some(settings.llm.lengths(false)?),
-        Some(Extractor::Cascade) => Some(settings.llm.lengths(true)?),
+        Some(Extractor::Cascade) if settings.cascade_model.is_none() => Some(settings.llm.lengths(true)?),
         _ => None,
     };
     let hardware = Hardware {

@@ -179,7 +179,7 @@ fn report_language_model(counts: &LanguageModelCounts) {
         HumanCount(counts.retries),
         HumanCount(counts.prompt_tokens),
         HumanCount(counts.completion_tokens),
-        counts.cost_micros as f64 / 1e6,
+        counts.cost(),
     );
     println!(
         "relations stated: {}; refused: {} of drugs that are not in the text, {} of drugs outside the sentence, {} malformed; \

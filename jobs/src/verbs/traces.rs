@@ -9,12 +9,13 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use indicatif::HumanCount;
 use rexdrug_operators::backend::openai::{ChatClient, Usage};
-use rexdrug_operators::backend::reasoning::DEFAULT_PROMPT;
 use rexdrug_pipeline::traces::{Agent, Generation, Standard, Summary, TraceItem, generate};
-use rexdrug_scoring::gold::drugcomb;
+use rexdrug_scoring::gold::{ddi13, drugcomb};
+use rexdrug_scoring::task::Task;
 
 use crate::config::Settings;
 use crate::language_model::LanguageModelConfig;
+use crate::task::AnswerTask;
 
 /// Have language models write reasoning traces to train on.
 #[derive(Debug, Args)]
@@ -32,9 +33,12 @@ enum Action {
 /// The analyst is the model of `[llm]` (or --llm-url and --llm-model); the reviewer that of `[reviewer]`, else the same.
 #[derive(Debug, Args)]
 struct GenerateArgs {
-    /// Gold file in DrugComb's layout, one JSON object a line
+    /// Gold file in the published layout of the task, one JSON object a line
     #[arg(long, value_name = "FILE")]
     gold: PathBuf,
+    /// What it is annotated for
+    #[arg(long, value_enum, default_value_t = AnswerTask::Drugcomb)]
+    task: AnswerTask,
     /// Folder of the traces; given again, generation goes on where it stopped
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -72,8 +76,12 @@ pub async fn run(args: TracesArgs, settings: &Settings) -> Result<ExitCode> {
     let Action::Generate(args) = args.action;
     let path = args.gold.display();
     let file = File::open(&args.gold).with_context(|| format!("cannot open gold file {path}"))?;
-    let gold = drugcomb::read(BufReader::new(file)).with_context(|| format!("{path} cannot be used"))?;
-    let (mut items, unusable) = TraceItem::of_drugcomb(&gold);
+    let unusable = || format!("{path} cannot be used");
+    let task: Task = args.task.into();
+    let (mut items, unusable) = match task {
+        Task::DrugComb => TraceItem::of_drugcomb(&drugcomb::read(BufReader::new(file)).with_context(unusable)?),
+        Task::Ddi13 => TraceItem::of_ddi13(&ddi13::read(BufReader::new(file)).with_context(unusable)?),
+    };
     items.truncate(args.limit.unwrap_or(usize::MAX));
     let mut reviewer = settings.reviewer.clone();
     reviewer.url = args.reviewer_url.or(reviewer.url);
@@ -87,7 +95,8 @@ pub async fn run(args: TracesArgs, settings: &Settings) -> Result<ExitCode> {
             max_words: args.max_words,
             retries: args.retries,
         },
-        prompt: settings.llm.prompt.clone().unwrap_or_else(|| DEFAULT_PROMPT.to_owned()),
+        task,
+        prompt: settings.llm.prompt_name(task),
         concurrency: settings.llm.concurrency.unwrap_or(16),
     };
     let bar = indicatif::ProgressBar::new(items.len() as u64);

@@ -36,7 +36,8 @@ pub use cascade::{Cascade, CascadePolicy};
 pub use classifier::{Classifier, ClassifierOptions, OverlapRule, bare_loop_seconds};
 pub use device::Device;
 pub use error::{BackendError, ItemError, Reason};
-pub use generator::{Generator, GeneratorOptions};
+pub(crate) use generator::prompt_of;
+pub use generator::{Decoding, Generator, GeneratorOptions};
 pub use openai::{OpenAi, OpenAiOptions};
 pub use runtime::{LIBRARY_VARIABLES, OrtRuntime};
 pub use scripted::{SCRIPTED_SCHEME, Scripted};
@@ -72,6 +73,13 @@ pub struct BackendInfo {
     pub context_chars: usize,
     /// Items that keep it busy: enough for every session's running and waiting batch.
     pub preferred_items: usize,
+}
+
+impl BackendInfo {
+    /// Whether it asks a language model, on a server or in the process.
+    pub fn asks_language_model(&self) -> bool {
+        self.prompt_sha256.is_some()
+    }
 }
 
 /// One sentence to extract from.

@@ -9,8 +9,8 @@ use tokio::sync::Semaphore;
 use super::options::ExtractOptions;
 use super::quarantine::QuarantineCollector;
 use crate::backend::{
-    Backend, BackendError, BackendInfo, Classifier, ClassifierOptions, Device, ExtractItem, Generator,
-    GeneratorOptions, Reply, SCRIPTED_SCHEME, Scripted,
+    Backend, BackendError, BackendInfo, Classifier, ClassifierOptions, Decoding, Device, ExtractItem, Generator,
+    GeneratorOptions, Reply, SCRIPTED_SCHEME, Scripted, prompt_of,
 };
 use crate::model::{GENERATOR, ModelFolder, ModelTask};
 
@@ -37,13 +37,21 @@ impl ExtractEngine {
     /// # Errors
     /// Everything that makes the model unusable on the device; another model than `model_sha256`, unless that is empty.
     pub fn load(options: &ExtractOptions) -> Result<Self, BackendError> {
+        Self::load_decoding(options, Decoding::default())
+    }
+
+    /// As [`ExtractEngine::load`]; a generator chooses its tokens by `decoding` where that says how.
+    ///
+    /// # Errors
+    /// As [`ExtractEngine::load`].
+    pub fn load_decoding(options: &ExtractOptions, decoding: Decoding) -> Result<Self, BackendError> {
         let device: Device = options.device.parse()?;
         let backend: Arc<dyn Backend> = if options.model_uri.starts_with(SCRIPTED_SCHEME) {
             Arc::new(Scripted::from_address(&options.model_uri)?)
         } else {
             let folder = model_folder(options)?;
             if folder.manifest().backend == GENERATOR {
-                let mut settings = GeneratorOptions::for_device(device);
+                let mut settings = GeneratorOptions { decoding, ..GeneratorOptions::for_device(device) };
                 settings.max_batch_tokens = options.max_batch_tokens.unwrap_or(settings.max_batch_tokens);
                 settings.max_batch_rows = options.max_batch_rows.unwrap_or(settings.max_batch_rows);
                 Arc::new(Generator::load(&folder, &settings)?)
@@ -59,7 +67,7 @@ impl ExtractEngine {
     }
 
     /// What [`ExtractEngine::load`] would hold, from the manifest and the files' hashes alone: for a process that sends
-    /// the model to others. Sizes that only a loaded model knows are 0, and its prompt is left out.
+    /// the model to others. Sizes that only a loaded model knows are 0.
     ///
     /// # Errors
     /// When the folder cannot be used or is not of this task.
@@ -68,11 +76,13 @@ impl ExtractEngine {
             return Ok(Scripted::from_address(&options.model_uri)?.info().clone());
         }
         let folder = model_folder(options)?;
+        let writes = folder.manifest().backend == GENERATOR;
+        let prompt_sha256 = writes.then(|| prompt_of(&folder)).transpose()?.map(|prompt| prompt.sha256().to_owned());
         Ok(BackendInfo {
             extractor: folder.manifest().backend.clone(),
             model_id: folder.manifest().name.clone(),
             model_sha256: folder.sha256().to_owned(),
-            prompt_sha256: None,
+            prompt_sha256,
             device: options.device.parse::<Device>()?.to_string(),
             context_chars: 0,
             preferred_items: 0,

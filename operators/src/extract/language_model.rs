@@ -44,6 +44,13 @@ macro_rules! counters {
     };
 }
 
+impl LanguageModelCounts {
+    /// Cost in the currency of the configured prices.
+    pub fn cost(&self) -> f64 {
+        self.cost_micros as f64 / 1e6
+    }
+}
+
 counters! {
     /// Sentences that were answered, from the server or from the cache.
     answers = |stats: &Stats| stats.usage.answers;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Int32Array, Int64Array, ListArray, StringArray, StructArray,
-    TimestampMicrosecondArray, new_null_array,
+    TimestampMicrosecondArray,
 };
 use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Fields};
@@ -123,10 +123,9 @@ pub(super) fn combinations_batch(
     let confidence = Float32Array::from_iter_values(rows.iter().map(|row| row.combination.confidence));
     let retracted = BooleanArray::from_iter(sources().map(|(batch, row)| Some(batch.is_retracted.value(row))));
     let at = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| provenance.extracted_at));
-    let prompt = match &provenance.prompt_sha256 {
-        Some(hash) => constant(hash),
-        None => new_null_array(&DataType::Utf8, rows.len()),
-    };
+    // In a cascade the first model made the rows without reasoning, and was given no prompt.
+    let prompted = |row: &OutputRow| provenance.extractor != "cascade" || row.combination.reasoning.is_some();
+    let prompt = strings(&|row| provenance.prompt_sha256.clone().filter(|_| prompted(row)));
     assemble(
         &COMBINATIONS,
         vec![

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rexdrug_scoring::task::Task;
 use serde::{Deserialize, Serialize};
 
 /// The manifest format that this version reads.
@@ -25,6 +26,14 @@ impl ModelTask {
         match self {
             Self::DrugComb => "drugcomb",
             Self::Ddi13 => "ddi13",
+        }
+    }
+
+    /// The task as answers in text are read and scored.
+    pub const fn scoring(self) -> Task {
+        match self {
+            Self::DrugComb => Task::DrugComb,
+            Self::Ddi13 => Task::Ddi13,
         }
     }
 
@@ -240,7 +249,11 @@ impl Manifest {
         let list = |field, expected: &[&str], got: &[String]| {
             (expected != got).then(|| (field, expected.join(", "), got.join(", ")))
         };
+        let unknown_task = || ("task", ModelTask::ALL.map(ModelTask::name).join(" or "), self.task.clone());
         if self.backend == GENERATOR {
+            if self.known_task().is_none() {
+                return Some(unknown_task());
+            }
             let generation = self.generation.clone().unwrap_or_default();
             return share("generation.top_p", generation.top_p).or_else(|| {
                 let temperature = generation.temperature;
@@ -259,7 +272,7 @@ impl Manifest {
             return Some(("calibration.temperature", "a number above 0".to_owned(), temperature.to_string()));
         }
         let Some(task) = self.known_task() else {
-            return Some(("task", ModelTask::ALL.map(ModelTask::name).join(" or "), self.task.clone()));
+            return Some(unknown_task());
         };
         if self.decode.method != task.method() {
             let (expected, got) = (task.method().name(), self.decode.method.name());

@@ -110,7 +110,7 @@ pub fn estimate(
     let commits = if hardware.object_store { files.times(&assumed::REQUESTS_FILE.figure()) } else { nothing() };
     let fetches = Figure::counted(total.objects as f64).times(&assumed::REQUESTS_ARTICLE.figure());
     let (prompt_tokens, completion_tokens) =
-        asked.map_or((nothing(), nothing()), |asked| tokens(&candidates, &context, asked));
+        asked.map_or((nothing(), nothing()), |asked| tokens(&candidates, &context, asked, measured));
     let price = |tokens: &Figure, price: f64| tokens.scaled(price / 1e6);
     let cost = asked.map_or_else(nothing, |asked| {
         price(&prompt_tokens, asked.prompt_price).plus(&price(&completion_tokens, asked.completion_price))
@@ -173,8 +173,16 @@ fn extraction(
 }
 
 /// Tokens of the questions and of the answers; `context` are the characters of document in all questions.
-fn tokens(candidates: &Figure, context: &Figure, asked: &LanguageModel) -> (Figure, Figure) {
-    let share = if asked.cascade { assumed::CASCADE_SHARE.figure() } else { Figure::counted(1.0) };
+fn tokens(candidates: &Figure, context: &Figure, asked: &LanguageModel, measured: &Measured) -> (Figure, Figure) {
+    let share = match (measured.asked_share(), asked.cascade) {
+        (Some(share), true) => share,
+        (None, true) => assumed::CASCADE_SHARE.figure(),
+        (_, false) => Figure::counted(1.0),
+    };
+    if let Some((prompt, completion)) = measured.answer_tokens() {
+        let answers = candidates.times(&share);
+        return (answers.times(&prompt), answers.times(&completion));
+    }
     let per_token = assumed::TOKEN_CHARS.figure();
     let constant = candidates.scaled(asked.prompt_chars as f64);
     let per_char = Figure { value: 1.0 / per_token.value, ..per_token };
@@ -197,6 +205,7 @@ mod tests {
             model_id: "m".to_owned(),
             device: device.to_owned(),
             lexicon_sha256: "l".to_owned(),
+            prompt_sha256: None,
         }
     }
 
@@ -225,6 +234,31 @@ mod tests {
         assert!((found.hours_at_most.value * 3600.0 - 3520.0).abs() < 1e-6);
         assert_eq!(found.store_requests.basis, Basis::Assumed, "no run counts its requests");
         assert_eq!((found.prompt_tokens.value, found.cost.value), (0.0, 0.0));
+    }
+
+    #[test]
+    fn tokens_that_were_paid_for_before_are_the_measure_where_the_prompt_is_the_same() {
+        let choice = Choice { prompt_sha256: Some("p".to_owned()), ..choice("cascade", "cpu") };
+        let asked = LanguageModel {
+            prompt_chars: 4000,
+            context_chars: 500,
+            max_tokens: 100,
+            cascade: true,
+            prompt_price: 1.0,
+            completion_price: 2.0,
+        };
+        let work = work(SourceKind::PubmedGzip, Part { files: 10, bytes: 200_000, ..Part::default() });
+        let found = estimate(&work, &Measured::example(&choice), &choice, &HERE, Some(&asked));
+        // 5,000 candidates, half of them asked about; 100 and 25 tokens an answer that was paid for.
+        assert!((found.prompt_tokens.value - 250_000.0).abs() < 1e-6, "{:?}", found.prompt_tokens);
+        assert!((found.completion_tokens.value - 62_500.0).abs() < 1e-6, "{:?}", found.completion_tokens);
+        assert_eq!(found.cost.basis, Basis::Measured);
+        assert!((found.cost.value - 0.375).abs() < 1e-9);
+        let other = Choice { prompt_sha256: Some("q".to_owned()), ..choice.clone() };
+        let mut before = Measured::example(&choice);
+        assert!(before.answer_tokens().is_some());
+        before = Measured::example(&Choice { prompt_sha256: None, ..other });
+        assert!(before.answer_tokens().is_none() && before.asked_share().is_none());
     }
 
     #[test]

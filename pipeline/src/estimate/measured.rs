@@ -24,6 +24,8 @@ pub struct Choice {
     pub device: String,
     /// sha256 of the lexicon.
     pub lexicon_sha256: String,
+    /// sha256 of the prompt template of a language model; what its questions and answers cost goes by it.
+    pub prompt_sha256: Option<String>,
 }
 
 /// One group of rows of `runs`: sums over files that have these properties in common.
@@ -35,6 +37,7 @@ struct Group {
     model_id: Option<String>,
     device: Option<String>,
     lexicon: Option<String>,
+    prompt: Option<String>,
     sums: Sums,
 }
 
@@ -49,6 +52,10 @@ struct Sums {
     ingest: f64,
     extract: f64,
     commit: f64,
+    answers: f64,
+    cached: f64,
+    prompt_tokens: f64,
+    completion_tokens: f64,
 }
 
 impl Sums {
@@ -61,6 +68,10 @@ impl Sums {
         self.ingest += other.ingest;
         self.extract += other.extract;
         self.commit += other.commit;
+        self.answers += other.answers;
+        self.cached += other.cached;
+        self.prompt_tokens += other.prompt_tokens;
+        self.completion_tokens += other.completion_tokens;
     }
 }
 
@@ -72,6 +83,7 @@ pub struct Measured {
     matched: BTreeMap<SourceKind, Sums>,
     same_lexicon: bool,
     extracted: Sums,
+    asked: Sums,
     choice: Choice,
 }
 
@@ -79,11 +91,13 @@ pub struct Measured {
 const QUERY: &str = "SELECT CASE WHEN source_file LIKE '%.pack' THEN 'x.pack' \
     WHEN source_file LIKE '%.tar.gz' OR source_file LIKE '%.tgz' OR source_file LIKE '%.tar' THEN 'x.tar' \
     WHEN source_file LIKE '%.gz' THEN 'x.gz' ELSE 'x.xml' END AS file, \
-    verb, extractor, model_id, device, lexicon_sha256, count(*) AS files, sum(source_bytes) AS bytes, \
+    verb, extractor, model_id, device, lexicon_sha256, prompt_sha256, count(*) AS files, sum(source_bytes) AS bytes, \
     sum(records_read) AS records, sum(sentences_read) AS sentences, sum(sentences_kept) AS kept, \
-    sum(ingest_seconds) AS ingest, sum(extract_seconds) AS extract, sum(commit_seconds) AS commit \
+    sum(ingest_seconds) AS ingest, sum(extract_seconds) AS extract, sum(commit_seconds) AS commit, \
+    sum(llm_answers) AS answers, sum(llm_cached) AS cached, sum(prompt_tokens) AS prompt_tokens, \
+    sum(completion_tokens) AS completion_tokens \
     FROM runs WHERE status <> 'failed' AND source_file NOT LIKE '%.dropped' \
-    GROUP BY file, verb, extractor, model_id, device, lexicon_sha256";
+    GROUP BY file, verb, extractor, model_id, device, lexicon_sha256, prompt_sha256";
 
 impl Measured {
     /// What `warehouse` has measured of runs like `choice`.
@@ -124,6 +138,9 @@ impl Measured {
             let same = is(&group.extractor, &choice.extractor) && is(&group.model_id, &choice.model_id);
             if same && is(&group.device, &choice.device) {
                 measured.extracted.add(&group.sums);
+                if group.prompt.is_some() && group.prompt == choice.prompt_sha256 {
+                    measured.asked.add(&group.sums);
+                }
             }
         }
         measured
@@ -161,6 +178,22 @@ impl Measured {
         rate(self.extracted.extract, self.extracted.kept, why)
     }
 
+    /// Share of the candidate sentences that a language model is asked about.
+    pub(super) fn asked_share(&self) -> Option<Figure> {
+        (self.asked.answers > 0.0).then(|| rate(self.asked.answers, self.asked.kept, self.asked_files())).flatten()
+    }
+
+    /// Tokens of a question and of its answer, over those that were paid for.
+    pub(super) fn answer_tokens(&self) -> Option<(Figure, Figure)> {
+        let paid = self.asked.answers - self.asked.cached;
+        let of = |tokens: f64| rate(tokens, paid, self.asked_files());
+        of(self.asked.prompt_tokens).zip(of(self.asked.completion_tokens))
+    }
+
+    fn asked_files(&self) -> String {
+        format!("{} files with {} and this prompt", self.asked.files, self.choice.model_id)
+    }
+
     /// Seconds to commit a source file.
     pub(super) fn commit_seconds(&self) -> Option<Figure> {
         let mut sums = Sums::default();
@@ -192,6 +225,7 @@ fn group(batch: &RecordBatch, row: usize) -> Result<Group, String> {
         model_id: text("model_id")?,
         device: text("device")?,
         lexicon: text("lexicon_sha256")?,
+        prompt: text("prompt_sha256")?,
         sums: Sums {
             files: number("files")?,
             bytes: number("bytes")?,
@@ -201,6 +235,10 @@ fn group(batch: &RecordBatch, row: usize) -> Result<Group, String> {
             ingest: number("ingest")?,
             extract: number("extract")?,
             commit: number("commit")?,
+            answers: number("answers")?,
+            cached: number("cached")?,
+            prompt_tokens: number("prompt_tokens")?,
+            completion_tokens: number("completion_tokens")?,
         },
     })
 }
@@ -217,6 +255,7 @@ impl Measured {
             model_id: some(&choice.model_id),
             device: some(&choice.device),
             lexicon: some(&choice.lexicon_sha256),
+            prompt: choice.prompt_sha256.clone(),
             sums: Sums {
                 files: 2.0,
                 bytes: 2000.0,
@@ -226,6 +265,11 @@ impl Measured {
                 ingest: 10.0,
                 extract: 25.0,
                 commit: 4.0,
+                // Half of the candidates were asked about, a fifth of those for nothing.
+                answers: 25.0,
+                cached: 5.0,
+                prompt_tokens: 2000.0,
+                completion_tokens: 500.0,
             },
         };
         let mut other = ours.clone();

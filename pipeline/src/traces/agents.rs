@@ -1,6 +1,7 @@
 //! What the two models are told.
 
 use rexdrug_operators::backend::reasoning::{AnswerFormat, Message, PromptInput, PromptTemplate, Role};
+use rexdrug_scoring::task::Task;
 use sha2::{Digest, Sha256};
 
 use super::item::TraceItem;
@@ -9,6 +10,7 @@ use super::{Attempt, Generation, TracesError};
 
 const ANALYST: &str = include_str!("templates/analyst-v1.txt");
 const REVIEWER: &str = include_str!("templates/reviewer-v1.txt");
+const REVIEWER_OF_PAIRS: &str = include_str!("templates/reviewer-ddi13-v1.txt");
 const DIVIDER: &str = "\n=== user ===\n";
 
 /// Both models with their prompts.
@@ -20,7 +22,7 @@ pub(super) struct Agents<'g> {
 
 impl<'g> Agents<'g> {
     pub(super) fn new(generation: &'g Generation) -> Result<Self, TracesError> {
-        Ok(Self { generation, task: PromptTemplate::load(&generation.prompt, AnswerFormat::Tags)? })
+        Ok(Self { generation, task: PromptTemplate::load(&generation.prompt, generation.task, AnswerFormat::Tags)? })
     }
 
     pub(super) fn analyst_sha256(&self) -> String {
@@ -28,7 +30,14 @@ impl<'g> Agents<'g> {
     }
 
     pub(super) fn reviewer_sha256(&self) -> String {
-        hex::encode(Sha256::digest(REVIEWER))
+        hex::encode(Sha256::digest(self.reviewer()))
+    }
+
+    fn reviewer(&self) -> &'static str {
+        match self.generation.task {
+            Task::DrugComb => REVIEWER,
+            Task::Ddi13 => REVIEWER_OF_PAIRS,
+        }
     }
 
     /// The first question to the analyst: the task as the trained model gets it, and the gold relations.
@@ -42,7 +51,7 @@ impl<'g> Agents<'g> {
     pub(super) fn review(&self, item: &TraceItem, completion: &str) -> Vec<Message> {
         let task = question(&self.task, item);
         let asked = task.last().map_or("", |message| &message.content);
-        self.fill(REVIEWER, item, &[("{question}", asked), ("{answer}", completion)])
+        self.fill(self.reviewer(), item, &[("{question}", asked), ("{answer}", completion)])
     }
 
     /// What the analyst is told of an attempt that did not pass; the attempt itself stands before it in the dialogue.
@@ -77,7 +86,8 @@ impl<'g> Agents<'g> {
 
 /// The task as the trained model will be asked it.
 pub(super) fn question(task: &PromptTemplate, item: &TraceItem) -> Vec<Message> {
-    let drugs: Vec<&str> = item.gold.iter().flat_map(|(_, names)| names).map(String::as_str).collect();
+    // All that are marked: those of the gold relations alone would give the answer away.
+    let drugs: Vec<&str> = item.drugs.iter().map(String::as_str).collect();
     task.messages(&PromptInput { sentence: &item.sentence, context: &item.context, drugs: &drugs })
 }
 

@@ -27,8 +27,8 @@ const BETRAYALS: [&str; 14] = [
 ];
 
 /// Everything that is wrong with a completion, in words that the analyst can act on.
-pub(super) fn findings(item: &TraceItem, completion: &str, standard: &Standard) -> Vec<String> {
-    let answer = match strict::read(Task::DrugComb, completion) {
+pub(super) fn findings(task: Task, item: &TraceItem, completion: &str, standard: &Standard) -> Vec<String> {
+    let answer = match strict::read(task, completion) {
         Ok(answer) => answer,
         Err(error) => {
             return vec![format!(
@@ -44,8 +44,7 @@ pub(super) fn findings(item: &TraceItem, completion: &str, standard: &Standard) 
         found.push("Answer: it does not state exactly the result of the annotation.".to_owned());
     }
     let text = format!("{}\n{}", item.sentence, item.context);
-    let trace =
-        Trace { task: Task::DrugComb, think: answer.think, relations: &answer.relations, text: &text, names: &[] };
+    let trace = Trace { task, think: answer.think, relations: &answer.relations, text: &text, names: &[] };
     let scores = score(&trace);
     if !scores.is_structured() {
         found.push(format!("Format: {} of the four headed sections [1] to [4] are there, in order.", scores.points));

@@ -25,7 +25,7 @@ pub(super) fn write(
     for item in items {
         let prompt = question(task, item);
         let solution = format!("<answer>{}</answer>", item.answer());
-        let line = json!({"id": item.id, "task": "drugcomb", "prompt": prompt, "solution": solution});
+        let line = json!({"id": item.id, "task": task.task().name(), "prompt": prompt, "solution": solution});
         grpo.push_str(&format!("{line}\n"));
         if let Some(attempt) = accepted.get(item.id.as_str()).and_then(|record| record.attempts.last()) {
             let completion = [Message::new(Role::Assistant, attempt.completion.trim())];

@@ -1,6 +1,8 @@
 //! What traces are written about: a sentence, its paragraph, and what the annotators found.
 
-use rexdrug_scoring::gold::drugcomb;
+use std::collections::HashSet;
+
+use rexdrug_scoring::gold::{ddi13, drugcomb};
 use rexdrug_scoring::names::DrugSet;
 use rexdrug_scoring::task::Label;
 use serde::Serialize;
@@ -13,8 +15,10 @@ pub struct TraceItem {
     pub id: String,
     /// The target sentence.
     pub sentence: String,
-    /// The paragraph.
+    /// The paragraph; the sentence itself where there is none.
     pub context: String,
+    /// The drugs that the annotators marked, whether or not they are combined.
+    pub drugs: Vec<String>,
     /// Its relations with names as written; empty when there is none.
     pub gold: Vec<(Label, Vec<String>)>,
 }
@@ -32,33 +36,29 @@ impl TraceItem {
     /// Items of a DrugComb file, and those that cannot be used: a set of one name after comparing names, a set that is
     /// stated twice, an id that came before.
     pub fn of_drugcomb(items: &[drugcomb::Item]) -> (Vec<Self>, Vec<Unusable>) {
-        let (mut usable, mut unusable) = (Vec::<Self>::new(), Vec::new());
-        let mut seen = std::collections::HashSet::new();
-        for item in items {
+        sift(items.iter().map(|item| {
             let relations = item.rels.iter().filter(|relation| relation.class != Label::NoComb);
-            let gold: Vec<(Label, Vec<String>)> =
-                relations.map(|relation| (relation.class, item.names(relation).map(str::to_owned).collect())).collect();
-            let sets: Vec<DrugSet<'_>> = gold.iter().map(|(_, names)| DrugSet::new(names)).collect();
-            let fault = if !seen.insert(&item.doc_id) {
-                Some("its id came before")
-            } else if sets.iter().zip(&gold).any(|(set, (_, names))| set.len() < 2 || set.len() != names.len()) {
-                Some("a combination names a drug twice")
-            } else if sets.iter().enumerate().any(|(at, set)| sets.iter().take(at).any(|other| other == set)) {
-                Some("a combination is stated twice")
-            } else {
-                None
-            };
-            match fault {
-                Some(reason) => unusable.push(Unusable { id: item.doc_id.clone(), reason: reason.to_owned() }),
-                None => usable.push(Self {
-                    id: item.doc_id.clone(),
-                    sentence: item.sentence.clone(),
-                    context: if item.paragraph.is_empty() { item.sentence.clone() } else { item.paragraph.clone() },
-                    gold,
-                }),
+            Self {
+                id: item.doc_id.clone(),
+                sentence: item.sentence.clone(),
+                context: if item.paragraph.is_empty() { item.sentence.clone() } else { item.paragraph.clone() },
+                drugs: item.spans.iter().map(|span| span.text.clone()).collect(),
+                gold: relations
+                    .map(|relation| (relation.class, item.names(relation).map(str::to_owned).collect()))
+                    .collect(),
             }
-        }
-        (usable, unusable)
+        }))
+    }
+
+    /// Items of a DDI13 file, and those that cannot be used, as [`TraceItem::of_drugcomb`] says it of combinations.
+    pub fn of_ddi13(items: &[ddi13::Item]) -> (Vec<Self>, Vec<Unusable>) {
+        sift(items.iter().map(|item| Self {
+            id: item.id.to_string(),
+            sentence: item.context.clone(),
+            context: item.context.clone(),
+            drugs: item.entities.iter().map(|entity| entity.entity.clone()).collect(),
+            gold: item.typed().map(|(label, names)| (label, names.to_vec())).collect(),
+        }))
     }
 
     /// The gold answer as a model has to write it.
@@ -76,4 +76,30 @@ impl TraceItem {
         sets.sort();
         sets
     }
+
+    /// Why no answer can state its gold relations.
+    fn fault(&self) -> Option<&'static str> {
+        let sets: Vec<DrugSet<'_>> = self.gold.iter().map(|(_, names)| DrugSet::new(names)).collect();
+        if sets.iter().zip(&self.gold).any(|(set, (_, names))| set.len() < 2 || set.len() != names.len()) {
+            Some("a combination names a drug twice")
+        } else if sets.iter().enumerate().any(|(at, set)| sets.iter().take(at).any(|other| other == set)) {
+            Some("a combination is stated twice")
+        } else {
+            None
+        }
+    }
+}
+
+/// Items that traces can be written about, and the others with the reason.
+fn sift(items: impl Iterator<Item = TraceItem>) -> (Vec<TraceItem>, Vec<Unusable>) {
+    let (mut usable, mut unusable) = (Vec::new(), Vec::new());
+    let mut seen = HashSet::new();
+    for item in items {
+        let fault = if seen.insert(item.id.clone()) { item.fault() } else { Some("its id came before") };
+        match fault {
+            Some(reason) => unusable.push(Unusable { id: item.id, reason: reason.to_owned() }),
+            None => usable.push(item),
+        }
+    }
+    (usable, unusable)
 }

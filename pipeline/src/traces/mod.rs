@@ -27,6 +27,7 @@ use futures::StreamExt;
 use rexdrug_operators::backend::BackendError;
 use rexdrug_operators::backend::openai::{ChatAnswer, ChatClient, ChatError, ChatRequest, Sampling, Usage};
 use rexdrug_operators::backend::reasoning::{Message, PromptError, Role};
+use rexdrug_scoring::task::Task;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use thiserror::Error;
@@ -121,6 +122,8 @@ pub struct Generation {
     pub reviewer: Agent,
     /// When a trace is good enough.
     pub standard: Standard,
+    /// What the items are annotated for.
+    pub task: Task,
     /// Prompt template of the task, the one that the trained model will be asked with.
     pub prompt: String,
     /// Items under way at once.
@@ -236,7 +239,7 @@ async fn decide(item: &TraceItem, agents: &Agents<'_>) -> Result<Record, ChatErr
         let (answer, usage) = agents.generation.analyst.ask(dialogue.clone()).await?;
         record.analyst.add(&usage);
         let completion = answer.completion();
-        let findings = check::findings(item, &completion, &agents.generation.standard);
+        let findings = check::findings(agents.generation.task, item, &completion, &agents.generation.standard);
         let mut attempt = Attempt { completion, findings, reviewer_said: None, review: None };
         if attempt.findings.is_empty() {
             let (said, usage) = agents.generation.reviewer.ask(agents.review(item, &attempt.completion)).await?;

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use rexdrug_operators::backend::openai::{ClientOptions, RetryPolicy};
 use rexdrug_scoring::answer::strict;
-use rexdrug_scoring::task::{Label, Task};
+use rexdrug_scoring::task::Label;
 use serde_json::Value;
 
 use super::*;
@@ -78,6 +78,7 @@ impl Endpoint {
             analyst: self.agent("analyst"),
             reviewer: self.agent("reviewer"),
             standard: Standard::default(),
+            task: Task::DrugComb,
             prompt: "drugcomb-v1".to_owned(),
             concurrency: 3,
         }
@@ -93,7 +94,8 @@ impl Endpoint {
 fn item(id: &str) -> TraceItem {
     let sentence = format!("In {id}, alphine with betacil helped.");
     let gold = vec![(Label::Pos, vec!["alphine".to_owned(), "betacil".to_owned()])];
-    TraceItem { id: id.to_owned(), context: format!("Before. {sentence} After."), sentence, gold }
+    let drugs = ["alphine", "betacil"].map(str::to_owned).to_vec();
+    TraceItem { id: id.to_owned(), context: format!("Before. {sentence} After."), sentence, drugs, gold }
 }
 
 const ANSWER: &str = r#"[{"type": "POS", "ent_set": ["betacil", "Alphine"]}]"#;
@@ -231,6 +233,52 @@ async fn a_run_that_was_stopped_goes_on_and_ends_as_one_that_was_not() {
     other.standard.threshold = 5;
     let message = generate(&items, &[], &other, folder.path(), |_| {}).await.unwrap_err().to_string();
     assert!(message.contains("standard") && message.contains("\"threshold\":4"), "{message}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pairs_of_ddi13_are_taught_with_their_own_types_and_prompts() {
+    let line = |id: u64, second: &str| {
+        json!({"id": id, "context": format!("Case {id}: alphine raised {second} levels, not gammanib."),
+            "entities": [{"entity": "alphine"}, {"entity": second}, {"entity": "gammanib"}],
+            "relations": [{"type": "mechanism", "ent_sets": ["alphine", second]},
+                {"type": "other", "ent_sets": ["alphine", "gammanib"]}]})
+        .to_string()
+    };
+    let file = [line(1, "betacil"), line(2, "betacil"), line(3, "ALPHINE")].join("\n");
+    let gold = rexdrug_scoring::gold::ddi13::read(file.as_bytes()).unwrap();
+    let (items, unusable) = TraceItem::of_ddi13(&gold);
+    assert_eq!((items.len(), unusable[0].id.as_str()), (2, "3"));
+    let endpoint = Endpoint::start(Arc::new(|model, messages| {
+        let asked = &messages[1].content;
+        let tried = messages.iter().filter(|message| message.role == Role::Assistant).count();
+        Ok(match (model, asked.contains("Case 2:") && tried == 0) {
+            ("reviewer", _) => review(4, ""),
+            // The right pair under a wrong type, then a type that only DrugComb has, are refused by the program.
+            (_, true) => trace(120, "", r#"[{"type": "int", "ent_set": ["alphine", "betacil"]}]"#),
+            (_, false) if asked.contains("Case 2:") && tried == 1 => {
+                trace(120, "", r#"[{"type": "POS", "ent_set": ["alphine", "betacil"]}]"#)
+            }
+            _ => trace(120, "", r#"[{"type": "mechanism", "ent_set": ["betacil", "alphine"]}]"#),
+        })
+    }));
+    let folder = tempfile::tempdir().unwrap();
+    let mut generation = endpoint.generation();
+    (generation.task, generation.prompt) = (Task::Ddi13, "ddi13-mentions-v1".to_owned());
+    let summary = generate(&items, &unusable, &generation, folder.path(), |_| {}).await.unwrap();
+    assert_eq!(summary.accepted_at, [1, 0, 1, 0], "{summary:?}");
+    let asked = endpoint.asked_of("analyst", "Case 1:");
+    assert!(asked[0][0].content.contains("- mechanism: ") && !asked[0][0].content.contains("POS"));
+    assert!(endpoint.asked_of("reviewer", "Case 1:")[0][0].content.contains("the pairs do or do not interact"));
+    let grpo = lines(&folder.path().join("grpo.jsonl"));
+    assert_eq!((grpo[0]["task"].as_str(), grpo[0]["id"].as_str()), (Some("ddi13"), Some("1")));
+    // A prompt that lists drugs lists all that are marked, not those of the answer.
+    assert!(grpo[0]["prompt"][1]["content"].as_str().unwrap().ends_with("alphine; betacil; gammanib"));
+    let sft = lines(&folder.path().join("sft.jsonl"));
+    for line in &sft {
+        let completion = line["completion"][0]["content"].as_str().unwrap();
+        assert_eq!(strict::read(Task::Ddi13, completion).unwrap().relations[0].label, Label::Mechanism);
+    }
+    assert_eq!(sft.len(), 2);
 }
 
 #[test]

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use datafusion::catalog::TableProvider;
-use datafusion::datasource::MemTable;
-use datafusion::prelude::{DataFrame, SessionContext, col, lit};
-use rexdrug_schemas::{DOCUMENTS, RunStatus, SourceRef};
+use datafusion::common::ScalarValue;
+use datafusion::datasource::{MemTable, ViewTable, provider_as_source};
+use datafusion::error::DataFusionError;
+use datafusion::logical_expr::LogicalPlanBuilder;
+use datafusion::prelude::{DataFrame, Expr, SessionContext, col, ident, lit};
+use rexdrug_schemas::{DOCUMENTS, RunStatus, SourceRef, Table};
 
 use super::Warehouse;
 use super::error::{Result, WarehouseError};
@@ -86,17 +89,38 @@ impl Warehouse {
     }
 }
 
-/// A table at its newest version; an empty one where it does not exist.
+/// A table at its newest version, columns that came after its layout null; an empty one where it does not exist.
 pub(crate) async fn provider(handle: &TableHandle) -> Result<Arc<dyn TableProvider>> {
     let name = handle.table.name;
     match handle.current().await? {
         Some(loaded) => {
             let built = loaded.delta.table_provider().build().await;
-            Ok(Arc::new(built.map_err(|error| WarehouseError::delta(name, "open it for SQL", error))?))
+            let built = built.map_err(|error| WarehouseError::delta(name, "open it for SQL", error))?;
+            of_this_layout(handle.table, Arc::new(built)).map_err(|error| WarehouseError::columns(name, error))
         }
         None => {
             let empty = MemTable::try_new(handle.table.schema(), vec![vec![]]);
             Ok(Arc::new(empty.map_err(|error| WarehouseError::columns(name, error))?))
         }
     }
+}
+
+/// `stored` with the columns of `table` that it lacks, null, so that a query of this version reads a table that only an
+/// earlier one has written.
+fn of_this_layout(
+    table: &'static Table,
+    stored: Arc<dyn TableProvider>,
+) -> std::result::Result<Arc<dyn TableProvider>, DataFusionError> {
+    let schema = stored.schema();
+    let missing: Vec<_> =
+        table.columns().iter().filter(|column| schema.field_with_name(column.name).is_err()).collect();
+    if missing.is_empty() {
+        return Ok(stored);
+    }
+    let mut columns: Vec<Expr> = schema.fields().iter().map(|field| ident(field.name())).collect();
+    for column in missing {
+        columns.push(lit(ScalarValue::try_from(&column.data_type)?).alias(column.name));
+    }
+    let scan = LogicalPlanBuilder::scan(table.name, provider_as_source(stored), None)?;
+    Ok(Arc::new(ViewTable::new(scan.project(columns)?.build()?, None)))
 }

@@ -2,6 +2,7 @@
 
 use arrow::array::RecordBatch;
 use chrono::{DateTime, SecondsFormat, Utc};
+use rexdrug_operators::extract::LanguageModelCounts;
 use rexdrug_schemas::{RUNS, RunStatus, SourceRef};
 use serde::Serialize;
 
@@ -49,6 +50,10 @@ pub struct RunDraft {
     pub lexicon_sha256: Option<String>,
     /// Device that ran the model.
     pub device: Option<String>,
+    /// sha256 of the prompt template; none for classifiers.
+    pub prompt_sha256: Option<String>,
+    /// What a language model was asked and what it cost; none where the extractor asks none.
+    pub language_model: Option<LanguageModelCounts>,
     /// When reading began.
     pub started_at: DateTime<Utc>,
 }
@@ -157,6 +162,13 @@ struct RunRow<'a> {
     model_sha256: &'a Option<String>,
     lexicon_sha256: &'a Option<String>,
     device: &'a Option<String>,
+    prompt_sha256: &'a Option<String>,
+    llm_answers: Option<u64>,
+    llm_cached: Option<u64>,
+    llm_requests: Option<u64>,
+    prompt_tokens: Option<u64>,
+    completion_tokens: Option<u64>,
+    llm_cost: Option<f64>,
     started_at: String,
     finished_at: String,
 }
@@ -171,6 +183,7 @@ pub(crate) fn run_batch(
 ) -> Result<RecordBatch> {
     let failed = |error: &dyn std::fmt::Display| WarehouseError::columns(RUNS.name, error);
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let asked = |count: fn(&LanguageModelCounts) -> u64| draft.language_model.as_ref().map(count);
     let row = RunRow {
         run_id: &draft.run_id,
         verb: &draft.verb,
@@ -195,6 +208,13 @@ pub(crate) fn run_batch(
         model_sha256: &draft.model_sha256,
         lexicon_sha256: &draft.lexicon_sha256,
         device: &draft.device,
+        prompt_sha256: &draft.prompt_sha256,
+        llm_answers: asked(|counts| counts.answers),
+        llm_cached: asked(|counts| counts.cached),
+        llm_requests: asked(|counts| counts.requests),
+        prompt_tokens: asked(|counts| counts.prompt_tokens),
+        completion_tokens: asked(|counts| counts.completion_tokens),
+        llm_cost: draft.language_model.as_ref().map(LanguageModelCounts::cost),
         started_at: time(draft.started_at),
         finished_at: time(Utc::now()),
     };

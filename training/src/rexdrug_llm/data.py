@@ -22,11 +22,19 @@ def read(path: Path, columns: set[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def sft_rows(path: Path) -> list[dict[str, Any]]:
+def of_task(path: Path, columns: set[str], task: str) -> list[dict[str, Any]]:
+    """Lines that all have these columns, and none of another task; a line that names none is of DrugComb."""
+    rows = read(path, columns)
+    if others := {r.get("task", "drugcomb") for r in rows} - {task}:
+        raise SystemExit(f"{path} holds rows of {', '.join(sorted(others))}, and the recipe's task is {task}; name its own data, or another recipe")
+    return rows
+
+
+def sft_rows(path: Path, task: str = "drugcomb") -> list[dict[str, Any]]:
     """Prompt and completion, both as chats."""
-    return [{"prompt": r["prompt"], "completion": r["completion"]} for r in read(path, {"prompt", "completion"})]
+    return [{"prompt": r["prompt"], "completion": r["completion"]} for r in of_task(path, {"prompt", "completion"}, task)]
 
 
-def grpo_rows(path: Path) -> list[dict[str, Any]]:
+def grpo_rows(path: Path, task: str = "drugcomb") -> list[dict[str, Any]]:
     """Prompt as a chat, solution and task for the rewards."""
-    return [{"prompt": r["prompt"], "solution": r["solution"], "task": r.get("task", "drugcomb")} for r in read(path, {"prompt", "solution"})]
+    return [{"prompt": r["prompt"], "solution": r["solution"], "task": task} for r in of_task(path, {"prompt", "solution"}, task)]

@@ -25,7 +25,7 @@ def write(recipe: Recipe, folder: Path, out: Path, base: str | None = None) -> N
     if own:
         shutil.copyfile(own, out / own.name)
     generation = {"prompt": recipe.prompt} | recipe.generation
-    describe(out, recipe.name, generation, {"recipe": {"name": recipe.path.name, "sha256": recipe.sha256()}}, [own.name] if own else [])
+    describe(out, recipe.name, generation, {"recipe": {"name": recipe.path.name, "sha256": recipe.sha256()}}, [own.name] if own else [], recipe.task)
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from pathlib import Path
 
 import torch
@@ -26,10 +27,10 @@ def train(recipe: Recipe, base: str, data: Path, out: Path, seed: int, report_to
         gradient_accumulation_steps=stage.accumulation, num_generations=stage.generations,
         temperature=stage.temperature, top_p=stage.top_p, beta=stage.beta,
         max_completion_length=stage.max_completion, reward_weights=stage.weights, seed=seed, data_seed=seed,
-        save_steps=50,
+        loss_type=stage.loss, save_steps=50,
     )
     trainer = GRPOTrainer(
-        model=model, reward_funcs=functions(), args=config, train_dataset=Dataset.from_list(grpo_rows(data)),
+        model=model, reward_funcs=functions(recipe.task), args=config, train_dataset=Dataset.from_list(grpo_rows(data, recipe.task)),
         processing_class=tokenizer, peft_config=adapter(recipe.lora),
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(out))
@@ -42,21 +43,28 @@ def train(recipe: Recipe, base: str, data: Path, out: Path, seed: int, report_to
 
 
 @torch.no_grad()
-def mean_reward(model, tokenizer, rows: list[dict], recipe: Recipe, samples: int, seed: int) -> float:
-    """Mean total reward of sampled completions, to compare two checkpoints on the same prompts and seed."""
+def prompt_rewards(model, tokenizer, rows: list[dict], recipe: Recipe, samples: int, seed: int) -> list[float]:
+    """Mean total reward of each prompt's sampled completions, to compare two checkpoints prompt by prompt."""
     torch.manual_seed(seed)
     stage = recipe.grpo
     texts = [tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) for row in rows]
     asked = tokenizer(texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False)
     made = model.eval().generate(
         input_ids=asked["input_ids"], attention_mask=asked["attention_mask"], do_sample=True,
-        temperature=stage.temperature, top_p=stage.top_p, num_return_sequences=samples,
+        temperature=stage.temperature, top_p=stage.top_p, top_k=0, num_return_sequences=samples,
         max_new_tokens=stage.max_completion, pad_token_id=tokenizer.pad_token_id,
     )
     completions = tokenizer.batch_decode(made[:, asked["input_ids"].shape[1]:], skip_special_tokens=True)
     repeated = [row for row in rows for _ in range(samples)]
     values = totals(repeated, completions, stage.weights)
-    return sum(values) / len(values)
+    return [sum(values[i : i + samples]) / samples for i in range(0, len(values), samples)]
+
+
+def mean_and_error(values: list[float]) -> tuple[float, float]:
+    """Mean and its standard error."""
+    mean = sum(values) / len(values)
+    variance = sum((v - mean) ** 2 for v in values) / (len(values) - 1)
+    return mean, math.sqrt(variance / len(values))
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -23,7 +23,7 @@ def sha256_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def describe(folder: Path, name: str, generation: dict, notes: dict, more: list[str] | None = None) -> None:
+def describe(folder: Path, name: str, generation: dict, notes: dict, more: list[str] | None = None, task: str = "drugcomb") -> None:
     """The manifest over what lies in the folder; external weights of the graph count as files of it."""
     unknown = set(generation) - set(DEFAULTS)
     if unknown:
@@ -31,7 +31,7 @@ def describe(folder: Path, name: str, generation: dict, notes: dict, more: list[
     names = [*FILES, *(more or []), *sorted(p.name for p in folder.iterdir() if p.name.startswith("model.onnx") and p.name != "model.onnx")]
     files = {n: {"sha256": sha256_file(folder / n), "bytes": (folder / n).stat().st_size} for n in names}
     manifest = {
-        "format": 1, "name": name, "task": "drugcomb", "backend": "generator",
+        "format": 1, "name": name, "task": task, "backend": "generator",
         "generation": DEFAULTS | generation, "files": files, **notes,
     }
     (folder / "rexdrug.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")

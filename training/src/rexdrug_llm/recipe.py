@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 VERSION = 1
+TASKS = ("drugcomb", "ddi13")
 
 
 @dataclass
@@ -46,6 +47,7 @@ class Grpo:
     batch: int = 4
     accumulation: int = 4
     generations: int = 8
+    loss: str = "grpo"
     temperature: float = 0.7
     top_p: float = 0.9
     beta: float = 0.04
@@ -61,6 +63,7 @@ class Recipe:
     version: int
     name: str
     base: str
+    task: str = "drugcomb"
     prompt: str = "drugcomb-v1"
     bf16: bool = True
     lora: Lora = field(default_factory=Lora)
@@ -75,6 +78,8 @@ class Recipe:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
         if values.get("version") != VERSION:
             raise SystemExit(f"{path}: version is {values.get('version')}, this code reads {VERSION}")
+        if values.get("task", TASKS[0]) not in TASKS:
+            raise SystemExit(f"{path}: task is {values['task']!r}, expected one of {', '.join(TASKS)}")
         parts = {"lora": Lora, "sft": Sft, "grpo": Grpo}
         for name, kind in parts.items():
             values[name] = _build(kind, values.get(name, {}), f"{path} [{name}]")

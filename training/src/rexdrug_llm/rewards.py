@@ -13,7 +13,8 @@ def functions(task: str = "drugcomb") -> list[Callable[..., list[float]]]:
 
 
 def totals(rows: list[dict[str, Any]], completions: list[str], weights: list[float]) -> list[float]:
-    """Weighted sum of every completion against the solution of its row."""
-    parts = rexdrug_scoring.rewards("drugcomb", completions, [row["solution"] for row in rows])
+    """Weighted sum of every completion against the solution of its row, by the rules of the row's task."""
+    tasks = [row["task"] for row in rows]
+    parts = rexdrug_scoring.rewards(tasks, completions, [row["solution"] for row in rows])
     columns = [parts[name] for name in ("format", "think", "coverage", "accuracy")]
     return [sum(w * v for w, v in zip(weights, values)) for values in zip(*columns)]

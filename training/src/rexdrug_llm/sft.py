@@ -25,7 +25,7 @@ def train(recipe: Recipe, base: str, data: Path, out: Path, report_to: str = "no
         completion_only_loss=True, save_steps=200,
     )
     trainer = SFTTrainer(
-        model=model, args=config, train_dataset=Dataset.from_list(sft_rows(data)), processing_class=tokenizer,
+        model=model, args=config, train_dataset=Dataset.from_list(sft_rows(data, recipe.task)), processing_class=tokenizer,
         peft_config=None if stage.full else adapter(recipe.lora),
     )
     trainer.train(resume_from_checkpoint=last_checkpoint(out))

@@ -17,12 +17,12 @@ TEMPLATE = (
 SPECIAL = ["<|begin|>", "<|end|>", "<|system|>", "<|user|>", "<|assistant|>"]
 
 
-def write_base(prompt: str, folder: Path, seed: int = 42) -> None:
+def write_base(prompt: str, folder: Path, seed: int = 42, task: str = "drugcomb") -> None:
     """A random Llama and a byte-level tokenizer trained on the invented sentences."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    texts = [m["content"] for r in rows(prompt, 400, 1) for m in r["prompt"] + r["completion"]]
+    texts = [m["content"] for r in rows(prompt, 400, 1, task) for m in r["prompt"] + r["completion"]]
     trainer = trainers.BpeTrainer(vocab_size=640, special_tokens=SPECIAL, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(texts, trainer)
     fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token=SPECIAL[0], eos_token=SPECIAL[1], pad_token=SPECIAL[0])

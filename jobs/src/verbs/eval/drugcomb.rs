@@ -31,6 +31,11 @@ pub async fn run(args: &BenchmarkArgs, settings: &Settings) -> Result<ExitCode> 
     if let Some(points) = args.cascade_curve {
         return super::cascade::run(points, settings, &items).await;
     }
+    if !args.predictions.is_empty() && args.seeds.is_given() {
+        bail!(
+            "--models, --seeds and --temperature are for models; several --predictions files are seeds by themselves"
+        );
+    }
     let runs = if !args.predictions.is_empty() {
         of_files(args, &items)?
     } else if args.from_warehouse {
@@ -75,17 +80,20 @@ fn version() -> String {
 }
 
 async fn of_model(args: &BenchmarkArgs, settings: &Settings, items: &[Item]) -> Result<Runs> {
-    let model = Model::load(settings)?;
     let which = args.mentions.unwrap_or(Mentions::Both);
-    let mut runs = Runs { source: vec![model.description.clone()], ..Runs::default() };
-    if which != Mentions::Found {
-        let mut found = evaluate(items, &model.with_gold_mentions(items).await?, Alignment::Spans)?;
-        // They were given.
-        found.mentions = None;
-        runs.gold_mentions.push(found);
-    }
-    if which != Mentions::Gold {
-        runs.end_to_end.push(evaluate(items, &model.end_to_end(items).await?, Alignment::Spans)?);
+    let mut runs = Runs::default();
+    for (settings, name) in args.seeds.over(settings)? {
+        let model = Model::load(&settings)?;
+        runs.source.push(format!("{}{name}", model.description));
+        if which != Mentions::Found {
+            let mut found = evaluate(items, &model.with_gold_mentions(items).await?, Alignment::Spans)?;
+            // They were given.
+            found.mentions = None;
+            runs.gold_mentions.push(found);
+        }
+        if which != Mentions::Gold {
+            runs.end_to_end.push(evaluate(items, &model.end_to_end(items).await?, Alignment::Spans)?);
+        }
     }
     Ok(runs)
 }

@@ -10,15 +10,22 @@ use rexdrug_scoring::evaluation::html::{document, table};
 use rexdrug_scoring::evaluation::sheet::{CRITERIA, Kit, Rated, Ratings, kit, ratings, summary};
 use serde_json::Value;
 
-use super::reasoning::TraceFiles;
-use super::write_report;
+use super::{trace_files, write_report};
 use crate::config::Settings;
+use crate::task::AnswerTask;
 
 /// Write blinded sheets to rate traces, and the key to a file apart.
 #[derive(Debug, Args)]
 pub struct SheetArgs {
-    #[command(flatten)]
-    files: TraceFiles,
+    /// Files of completions, JSON Lines with id, text and completion; each is a system
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    completions: Vec<PathBuf>,
+    /// Gold file that has the texts, for completions that come without
+    #[arg(long, value_name = "FILE")]
+    gold: Option<PathBuf>,
+    /// Task of the gold file
+    #[arg(long, value_enum, default_value_t = AnswerTask::Drugcomb)]
+    task: AnswerTask,
     /// Folder for sheet-1.csv, sheet-2.csv, … and key.csv
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -52,7 +59,7 @@ pub fn sheet(args: &SheetArgs) -> Result<ExitCode> {
     if args.raters == 0 {
         bail!("--raters is 0; expected 1 or more");
     }
-    let systems = args.files.read()?;
+    let systems = trace_files::read(&args.completions, args.gold.as_deref(), args.task.into())?;
     let traces: Vec<Rated> = systems
         .into_iter()
         .flat_map(|(system, items)| {

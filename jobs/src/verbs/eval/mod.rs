@@ -2,12 +2,16 @@
 
 mod candidates;
 mod cascade;
+mod completions;
 mod ddi13;
 mod drugcomb;
 mod expert;
 mod model;
 mod reasoning;
+mod seeds;
+mod trace_files;
 mod warehouse;
+mod warehouse_traces;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -18,6 +22,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::config::Settings;
+use seeds::SeedArgs;
 
 /// Judge a model, prediction files or a warehouse against gold.
 #[derive(Debug, Args)]
@@ -52,12 +57,14 @@ pub struct BenchmarkArgs {
     /// Judge the combinations of the warehouse (--warehouse) instead of a model
     #[arg(long, conflicts_with = "predictions")]
     from_warehouse: bool,
+    #[command(flatten)]
+    seeds: SeedArgs,
     /// Which mentions the system has: those of the gold file, those it finds, or both in turn
     #[arg(long, value_enum, value_name = "WHICH")]
     mentions: Option<Mentions>,
-    /// With --extractor cascade: accuracy at so many shares of sentences sent to the language model, from one pass of
-    /// each over all candidates
-    #[arg(long, value_name = "POINTS", conflicts_with_all = ["predictions", "from_warehouse", "report"])]
+    /// With --extractor cascade: accuracy at so many shares of sentences sent to the language model, and under the
+    /// policies, from one pass of each over all candidates
+    #[arg(long, value_name = "POINTS", conflicts_with_all = ["predictions", "from_warehouse", "report", "models", "seeds"])]
     cascade_curve: Option<usize>,
     /// Write a self-contained HTML report with every error
     #[arg(long, value_name = "FILE")]
@@ -83,7 +90,7 @@ pub async fn run(args: EvalArgs, settings: &Settings) -> Result<ExitCode> {
     match args.what {
         What::Drugcomb(args) => drugcomb::run(&args, settings).await,
         What::Ddi13(args) => ddi13::run(&args, settings).await,
-        What::Reasoning(args) => reasoning::run(&args, settings),
+        What::Reasoning(args) => reasoning::run(&args, settings).await,
         What::Sheet(args) => expert::sheet(&args),
         What::Agreement(args) => expert::agreement(&args, settings),
     }

@@ -180,7 +180,8 @@ fn label(effect: Effect) -> Label {
     }
 }
 
-fn gold_mentions(item: &Item) -> Vec<ItemMention> {
+/// The gold mentions of an item.
+pub fn gold_mentions(item: &Item) -> Vec<ItemMention> {
     let letters: Vec<char> = item.sentence.chars().collect();
     let spans = item.spans.iter().map(|span| (span.start, span.end, span.text.as_str()));
     given(&letters, spans)

@@ -4,9 +4,15 @@
 //! <think> any text </think> \n* <answer>[{"type": "POS", "ent_set": ["a", "b"]}, …]</answer>
 //!                                       [{"type": "NO_COMB", "ent_set": []}]
 //! ```
+//!
+//! DDI13 has other types, sets of exactly two drugs, and more of them.
+
+use rexdrug_scoring::task::{Label, Task};
 
 /// Most combinations of one answer.
 const MAX_ITEMS: u8 = 8;
+/// Most pairs of one answer: a drug named beside all those that it interacts with.
+const MAX_PAIRS: u8 = 32;
 /// Most different drugs of one sentence that an answer can name: bits of a word.
 const MAX_DRUGS: usize = 64;
 
@@ -18,12 +24,11 @@ const NEXT: &[u8] = b" {\"type\": \"";
 const SET: &[u8] = b", \"ent_set\": [\"";
 const NO_SET: &[u8] = b", \"ent_set\": []}]";
 const END: &[u8] = b"</answer>";
-const LABELS: [&[u8]; 4] = [b"POS", b"NEG", b"COMB", b"NO_COMB"];
-const NO_COMB: u8 = 3;
 
 /// The drugs that an answer may name.
 #[derive(Debug, Clone)]
 pub(super) struct Grammar {
+    task: Task,
     /// As they stand between the quotes of a JSON string.
     drugs: Vec<Vec<u8>>,
 }
@@ -78,7 +83,7 @@ enum Place {
 
 impl Grammar {
     /// Answers over these names; of equal ones, the first. With fewer than two, only NO_COMB can be said.
-    pub(super) fn new<'n>(names: impl IntoIterator<Item = &'n str>) -> Self {
+    pub(super) fn new<'n>(task: Task, names: impl IntoIterator<Item = &'n str>) -> Self {
         let mut drugs: Vec<Vec<u8>> = Vec::new();
         for name in names {
             let quoted = serde_json::Value::from(name).to_string().into_bytes();
@@ -87,7 +92,7 @@ impl Grammar {
                 drugs.push(inner);
             }
         }
-        Self { drugs }
+        Self { task, drugs }
     }
 
     /// The beginning.
@@ -130,15 +135,13 @@ impl Grammar {
             Place::Head(at) => literal(HEAD, at, byte, |at| to(Place::Head(at)), to(self.labels(json.items))),
             Place::Next(at) => literal(NEXT, at, byte, |at| to(Place::Next(at)), to(self.labels(json.items))),
             Place::Label(fitting, at) => {
-                let has = |label: u8| fitting & (1 << label) != 0;
+                let open = || (0u8..).zip(self.task.labels()).filter(move |(number, _)| fitting & (1 << number) != 0);
                 if byte == b'"' {
-                    let said =
-                        (0..4u8).find(|&label| has(label) && LABELS[usize::from(label)].len() == usize::from(at))?;
-                    return Some(to(if said == NO_COMB { Place::NoSet(0) } else { Place::Set(0) }));
+                    let (_, said) = open().find(|(_, label)| label.as_str().len() == usize::from(at))?;
+                    return Some(to(if *said == Label::NoComb { Place::NoSet(0) } else { Place::Set(0) }));
                 }
-                let goes_on =
-                    |label: &u8| has(*label) && LABELS[usize::from(*label)].get(usize::from(at)) == Some(&byte);
-                let fitting = (0..4u8).filter(goes_on).fold(0, |fitting, label| fitting | 1 << label);
+                let goes_on = open().filter(|(_, label)| label.as_str().as_bytes().get(usize::from(at)) == Some(&byte));
+                let fitting = goes_on.fold(0, |fitting, (number, _)| fitting | 1 << number);
                 (fitting != 0).then(|| to(Place::Label(fitting, at + 1)))
             }
             Place::Set(at) => {
@@ -160,7 +163,7 @@ impl Grammar {
                 (fitting != 0).then(|| to(Place::Drug(fitting, at + 1)))
             }
             Place::AfterDrug => match byte {
-                b',' if self.unused(json.used) != 0 => Some(to(Place::Comma(1))),
+                b',' if self.unused(json.used) != 0 && !self.is_full(json.used) => Some(to(Place::Comma(1))),
                 b']' if json.used.count_ones() > 1 => Some(to(Place::CloseItem)),
                 _ => None,
             },
@@ -172,22 +175,34 @@ impl Grammar {
                 (byte == b'}').then_some(State::Json(closed))
             }
             Place::AfterItem => match byte {
-                b',' if json.items < MAX_ITEMS => Some(to(Place::Next(0))),
+                b',' if json.items < self.most_items() => Some(to(Place::Next(0))),
                 b']' => Some(State::End(0)),
                 _ => None,
             },
         }
     }
 
+    /// NO_COMB stands alone, and comes last among the labels of a task.
     fn labels(&self, items: u8) -> Place {
-        Place::Label(
-            match (items, self.drugs.len()) {
-                (0, 0 | 1) => 0b1000,
-                (0, _) => 0b1111,
-                _ => 0b0111,
-            },
-            0,
-        )
+        let no_comb = 1u8 << (self.task.labels().len() - 1);
+        let fitting = match (items, self.drugs.len()) {
+            (0, 0 | 1) => no_comb,
+            (0, _) => no_comb | (no_comb - 1),
+            _ => no_comb - 1,
+        };
+        Place::Label(fitting, 0)
+    }
+
+    const fn most_items(&self) -> u8 {
+        match self.task {
+            Task::DrugComb => MAX_ITEMS,
+            Task::Ddi13 => MAX_PAIRS,
+        }
+    }
+
+    /// Whether a set can hold no further drug.
+    fn is_full(&self, used: u64) -> bool {
+        self.task == Task::Ddi13 && used.count_ones() > 1
     }
 
     fn unused(&self, used: u64) -> u64 {
@@ -223,7 +238,6 @@ mod tests {
 
     use proptest::prelude::*;
     use rexdrug_scoring::answer::strict;
-    use rexdrug_scoring::task::Task;
 
     use super::*;
 
@@ -233,7 +247,7 @@ mod tests {
 
     #[test]
     fn only_answers_over_the_sentences_drugs_are_taken() {
-        let grammar = Grammar::new(["5-FU", "α\"x", "5-F", "5-FU"]);
+        let grammar = Grammar::new(Task::DrugComb, ["5-FU", "α\"x", "5-F", "5-FU"]);
         let answer = |list: &str| format!("<think>a < b </b> </think>\n<answer>{list}</answer>");
         for (list, good) in [
             (r#"[{"type": "POS", "ent_set": ["5-FU", "5-F"]}]"#, true),
@@ -253,12 +267,28 @@ mod tests {
         }
         assert_eq!(run(&grammar, "<think>an <answer>"), None);
         assert_eq!(run(&grammar, "<think></answer>"), None);
-        let single = Grammar::new(["one"]);
+        let single = Grammar::new(Task::DrugComb, ["one"]);
         assert_eq!(run(&single, r#"<think></think><answer>[{"type": "P"#), None);
         assert_eq!(
             run(&single, r#"<think></think><answer>[{"type": "NO_COMB", "ent_set": []}]</answer>"#),
             Some(State::Done)
         );
+    }
+
+    #[test]
+    fn pairs_have_the_types_of_their_task_and_exactly_two_drugs() {
+        let grammar = Grammar::new(Task::Ddi13, ["ab", "abc", "d"]);
+        for (list, good) in [
+            (r#"[{"type": "int", "ent_set": ["ab", "abc"]}, {"type": "effect", "ent_set": ["d", "ab"]}]"#, true),
+            (r#"[{"type": "mechanism", "ent_set": ["d", "abc"]}]"#, true),
+            (r#"[{"type": "NO_COMB", "ent_set": []}]"#, true),
+            (r#"[{"type": "advise", "ent_set": ["ab", "abc", "d"]}]"#, false),
+            (r#"[{"type": "advise", "ent_set": ["ab"]}]"#, false),
+            (r#"[{"type": "POS", "ent_set": ["ab", "abc"]}]"#, false),
+        ] {
+            let text = format!("<think></think><answer>{list}</answer>");
+            assert_eq!(run(&grammar, &text), good.then_some(State::Done), "{list}");
+        }
     }
 
     proptest! {
@@ -268,8 +298,9 @@ mod tests {
             names in proptest::collection::vec("[a-c\"\\\\é]{1,3}", 0..5),
             choices in proptest::collection::vec(any::<u8>(), 400),
             thought in 0usize..30,
+            task in prop_oneof![Just(Task::DrugComb), Just(Task::Ddi13)],
         ) {
-            let grammar = Grammar::new(names.iter().map(String::as_str));
+            let grammar = Grammar::new(task, names.iter().map(String::as_str));
             let (mut state, mut text) = (Grammar::start(), Vec::new());
             for (number, choice) in choices.into_iter().enumerate() {
                 if number > thought {
@@ -292,8 +323,8 @@ mod tests {
             if state == State::Done {
                 let text = String::from_utf8(text).unwrap();
                 let distinct = |list: &strict::StrictAnswer<'_>| list.relations.len();
-                match strict::read(Task::DrugComb, &text) {
-                    Ok(answer) => prop_assert!(distinct(&answer) <= usize::from(MAX_ITEMS)),
+                match strict::read(task, &text) {
+                    Ok(answer) => prop_assert!(distinct(&answer) <= usize::from(grammar.most_items())),
                     // The one thing that is left to the reader: a set stated twice, names that differ only in case.
                     Err(error) => prop_assert!(
                         error.expected.contains("not stated before") || error.expected.contains("each drug once"), "{error}"),

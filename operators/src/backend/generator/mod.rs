@@ -19,16 +19,16 @@ use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures::stream::{FuturesUnordered, StreamExt};
+use rexdrug_scoring::task::Task;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use tokenizers::Tokenizer;
 
 use super::batching::{BatchStrategy, TokenBudget};
 use super::pool::Pool;
-use super::reasoning::{AnswerFormat, PromptInput, PromptTemplate, ground};
+use super::reasoning::{AnswerFormat, Completions, PromptInput, PromptTemplate, Reasoner, reply};
 use super::{
-    Backend, BackendError, BackendInfo, Device, ExtractItem, Extraction, ItemError, OrtRuntime, Reason, Reply, Stats,
-    session,
+    Backend, BackendError, BackendInfo, Device, ExtractItem, ItemError, OrtRuntime, Reason, Reply, Stats, session,
 };
 use crate::model::{CONFIG_FILE, GenerationSpec, MODEL_FILE, ModelFolder, TOKENIZER_CONFIG_FILE, TOKENIZER_FILE};
 use chat::{ChatTemplate, TokenizerConfig};
@@ -37,8 +37,17 @@ use grammar::Grammar;
 use vocabulary::Vocabulary;
 use writer::{Bounds, Choice, Ending, Writer};
 
+/// How tokens are chosen where that is not left to the model folder, as when it is judged over several seeds.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Decoding {
+    /// Seed of sampling.
+    pub seed: Option<u64>,
+    /// 0 takes the most probable token always.
+    pub temperature: Option<f32>,
+}
+
 /// How a generator is run; what it writes is decided by its model folder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GeneratorOptions {
     /// Device.
     pub device: Device,
@@ -46,6 +55,8 @@ pub struct GeneratorOptions {
     pub max_batch_tokens: usize,
     /// Most rows of a batch.
     pub max_batch_rows: usize,
+    /// What of the folder's way of choosing tokens is set aside.
+    pub decoding: Decoding,
     /// Library of ONNX Runtime; none for the search of [`OrtRuntime::init`].
     pub library: Option<PathBuf>,
 }
@@ -57,7 +68,7 @@ impl GeneratorOptions {
             Device::Cpu => (4096, 8),
             Device::Cuda(_) => (32_768, 64),
         };
-        Self { device, max_batch_tokens, max_batch_rows, library: None }
+        Self { device, max_batch_tokens, max_batch_rows, decoding: Decoding::default(), library: None }
     }
 }
 
@@ -73,6 +84,7 @@ pub struct Generator {
 /// What does not change between rows.
 #[derive(Debug)]
 struct Shared {
+    task: Task,
     tokenizer: Tokenizer,
     chat: ChatTemplate,
     template: PromptTemplate,
@@ -101,7 +113,11 @@ impl Generator {
     /// tokenizer that is not byte-level, a template that cannot be rendered.
     pub fn load(folder: &ModelFolder, options: &GeneratorOptions) -> Result<Self, BackendError> {
         let runtime = OrtRuntime::init(options.library.as_deref())?;
-        let shared = Arc::new(Shared::load(folder)?);
+        let mut shared = Shared::load(folder)?;
+        let Decoding { seed, temperature } = options.decoding;
+        shared.generation.seed = seed.unwrap_or(shared.generation.seed);
+        shared.generation.temperature = temperature.unwrap_or(shared.generation.temperature);
+        let shared = Arc::new(shared);
         let graph = |message: String| BackendError::Graph { file: folder.file(MODEL_FILE), message };
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let session = session::build(runtime, &folder.file(MODEL_FILE), options.device, cores)?;
@@ -148,11 +164,9 @@ impl Shared {
         };
         ends.extend(tokenizer.token_to_id(chat.eos()).filter(|end| !ends.contains(end)));
         let generation = folder.manifest().generation.clone().unwrap_or_default();
-        // A template of its own lies in the folder, so that it is hashed and travels with the model.
-        let own = file(&generation.prompt);
-        let prompt = if own.is_file() { own.to_string_lossy().into_owned() } else { generation.prompt.clone() };
-        let template = PromptTemplate::load(&prompt, AnswerFormat::Tags)?;
-        Ok(Self { tokenizer, chat, template, vocabulary: Arc::new(vocabulary), generation, ends })
+        let task = folder.task().scoring();
+        let template = prompt_of(folder)?;
+        Ok(Self { task, tokenizer, chat, template, vocabulary: Arc::new(vocabulary), generation, ends })
     }
 
     fn tokens(&self, messages: &[super::reasoning::Message]) -> Result<Vec<i64>, String> {
@@ -176,7 +190,7 @@ impl Shared {
         let generation = &self.generation;
         let bounds = match generation.constrained {
             true => Bounds::Grammar {
-                grammar: Grammar::new(item.mentions.iter().map(|mention| mention.surface.as_str())),
+                grammar: Grammar::new(self.task, item.mentions.iter().map(|mention| mention.surface.as_str())),
                 state: Grammar::start(),
                 think_tokens: generation.think_tokens,
                 answer_tokens: generation.answer_tokens,
@@ -195,7 +209,7 @@ impl Shared {
         Writer::new(Arc::clone(&self.vocabulary), bounds, choice, seed)
     }
 
-    fn finish(&self, item: &ExtractItem, writer: &Writer, stats: &mut Stats) -> Result<Extraction, ItemError> {
+    fn finish(&self, writer: &Writer, stats: &mut Stats) -> Result<String, ItemError> {
         stats.usage.answers += 1;
         stats.usage.completion_tokens += writer.tokens.len() as u64;
         match &writer.ending {
@@ -207,10 +221,21 @@ impl Shared {
                 return Err(ItemError::new(Reason::AnswerCut, message));
             }
         }
-        let grounded = ground(item, &writer.text())?;
-        stats.grounding.add(&grounded.counts);
-        Ok(grounded.extraction)
+        Ok(writer.text())
     }
+}
+
+/// The prompt template of a model folder; one of its own lies in the folder, so that it is hashed and travels with the
+/// model.
+///
+/// # Errors
+/// A template that cannot be used or is of another task.
+pub(crate) fn prompt_of(folder: &ModelFolder) -> Result<PromptTemplate, BackendError> {
+    let task = folder.task().scoring();
+    let prompt = folder.manifest().generation.clone().unwrap_or_default().prompt;
+    let own = folder.file(&prompt);
+    let prompt = if own.is_file() { own.to_string_lossy().into_owned() } else { prompt };
+    Ok(PromptTemplate::load(&prompt, task, AnswerFormat::Tags)?)
 }
 
 /// A prompt with the place of its item.
@@ -223,6 +248,18 @@ impl Backend for Generator {
     }
 
     async fn extract(&self, items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
+        if self.shared.task != Task::DrugComb {
+            let message = format!("it was trained for {}, which no row can hold", self.shared.task.name());
+            return Err(BackendError::Address { uri: self.info.model_id.clone(), message });
+        }
+        let completions = self.complete(items.clone()).await?;
+        Ok(reply(&items, completions))
+    }
+}
+
+#[async_trait]
+impl Reasoner for Generator {
+    async fn complete(&self, items: Vec<ExtractItem>) -> Result<Completions, BackendError> {
         let items = Arc::new(items);
         let (shared, asked) = (Arc::clone(&self.shared), Arc::clone(&items));
         let render = move || -> Vec<Result<Vec<i64>, String>> {
@@ -230,7 +267,7 @@ impl Backend for Generator {
         };
         let lost = |error: tokio::task::JoinError| BackendError::WorkersLost { message: error.to_string() };
         let rendered = tokio::task::spawn_blocking(render).await.map_err(lost)?;
-        let mut answers: Vec<Option<Result<Extraction, ItemError>>> = Vec::new();
+        let mut answers: Vec<Option<Result<String, ItemError>>> = Vec::new();
         answers.resize_with(items.len(), || None);
         let mut prompts: Vec<Option<Prompt>> = Vec::new();
         for (place, (prompt, slot)) in rendered.into_iter().zip(&mut answers).enumerate() {
@@ -290,13 +327,13 @@ impl Backend for Generator {
         drop(running);
         stats.add(found);
         let unanswered = || Err(ItemError::new(Reason::InferenceFailed, "the worker gave no answer"));
-        let answers = answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect();
-        Ok(Reply { answers, stats })
+        let texts = answers.into_iter().map(|answer| answer.unwrap_or_else(unanswered)).collect();
+        Ok(Completions { texts, stats })
     }
 }
 
-/// Answers of a batch, by place, with what they cost.
-type Written = (Vec<(usize, Result<Extraction, ItemError>)>, Stats);
+/// Texts of a batch, by place, with what they cost.
+type Written = (Vec<(usize, Result<String, ItemError>)>, Stats);
 
 /// Writes a batch; one that fails (out of memory, say) is tried again in halves, down to single rows.
 fn write_batch(decoder: &mut Decoder, shared: &Shared, items: &[ExtractItem], batch: Vec<Prompt>) -> Written {
@@ -314,9 +351,7 @@ fn write_batch(decoder: &mut Decoder, shared: &Shared, items: &[ExtractItem], ba
         match decoder.run(&prompts, &mut writers, deadline) {
             Ok(()) => {
                 for ((place, _), writer) in batch.iter().zip(&writers) {
-                    if let Some(item) = items.get(*place) {
-                        answers.push((*place, shared.finish(item, writer, &mut stats)));
-                    }
+                    answers.push((*place, shared.finish(writer, &mut stats)));
                 }
             }
             Err(error) if batch.len() > 1 => {

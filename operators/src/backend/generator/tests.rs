@@ -169,6 +169,67 @@ async fn even_a_random_model_answers_over_the_sentences_drugs_and_batches_do_not
     assert!(all[0].iter().any(Result::is_ok));
 }
 
+/// The tiny model under another task: what it is asked and bound to changes, its weights do not.
+fn ddi13_folder(root: &Path) -> PathBuf {
+    let folder = root.join("tiny-ddi13-llm");
+    std::fs::create_dir(&folder).unwrap();
+    for file in std::fs::read_dir(fixture()).unwrap().map(|entry| entry.unwrap().path()) {
+        std::fs::copy(&file, folder.join(file.file_name().unwrap())).unwrap();
+    }
+    let manifest = std::fs::read_to_string(folder.join("rexdrug.json")).unwrap();
+    let manifest = manifest.replace("\"drugcomb\"", "\"ddi13\"").replace("drugcomb-v1", "ddi13-v1");
+    std::fs::write(folder.join("rexdrug.json"), manifest).unwrap();
+    folder
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_for_typed_pairs_writes_typed_pairs_of_the_sentences_drugs() {
+    if !library() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    let folder = ModelFolder::open(ddi13_folder(root.path())).unwrap();
+    let options = GeneratorOptions {
+        decoding: Decoding { seed: Some(3), temperature: Some(1.0) },
+        ..GeneratorOptions::for_device(Device::Cpu)
+    };
+    let generator = Generator::load(&folder, &options).unwrap();
+    let drugs = ["α-phine", "beta\"cil", "gammanib"];
+    let items: Vec<ExtractItem> = (0..8).map(|number| item(number, &drugs)).collect();
+    let found = generator.complete(items.clone()).await.unwrap();
+    let mut whole = 0;
+    for text in &found.texts {
+        match text {
+            Ok(text) => {
+                whole += 1;
+                let answer = tolerant::read(Task::Ddi13, text);
+                assert!(answer.parsed, "{text}");
+                for relation in &answer.relations {
+                    assert_eq!(relation.names.len(), 2, "{text}");
+                    assert!(relation.names.iter().all(|name| drugs.contains(&name.as_ref())), "{text}");
+                }
+            }
+            Err(error) => assert_eq!(error.reason, Reason::AnswerCut, "{error}"),
+        }
+    }
+    assert!(whole > 0, "{found:?}");
+    let again = generator.complete(items.clone()).await.unwrap();
+    assert_eq!(again.texts, found.texts, "the same seed");
+    let other = GeneratorOptions { decoding: Decoding { seed: Some(4), ..options.decoding }, ..options };
+    let other = Generator::load(&folder, &other).unwrap().complete(items).await.unwrap();
+    assert_ne!(other.texts, found.texts, "another seed");
+}
+
+#[test]
+fn a_prompt_of_another_task_is_refused_on_loading() {
+    let root = tempfile::tempdir().unwrap();
+    let path = ddi13_folder(root.path());
+    let manifest = std::fs::read_to_string(path.join("rexdrug.json")).unwrap().replace("ddi13-v1", "drugcomb-v1");
+    std::fs::write(path.join("rexdrug.json"), manifest).unwrap();
+    let error = prompt_of(&ModelFolder::open(&path).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("is for drugcomb, not for ddi13"), "{error}");
+}
+
 #[test]
 fn written_text_is_what_the_grammar_says_and_the_parser_reads() {
     if !library() {

@@ -22,11 +22,13 @@ use std::time::Instant;
 
 use async_trait::async_trait;
 use futures::stream::{FuturesOrdered, StreamExt};
+use rexdrug_scoring::answer::tolerant;
+use rexdrug_scoring::task::Task;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::reasoning::{AnswerFormat, PromptTemplate, ground};
-use super::{Backend, BackendError, BackendInfo, ExtractItem, Extraction, ItemError, Reason, Reply, Stats};
+use super::reasoning::{AnswerFormat, Completions, PromptTemplate, Reasoner, reply};
+use super::{Backend, BackendError, BackendInfo, ExtractItem, ItemError, Reason, Reply, Stats};
 
 pub use cache::AnswerCache;
 pub use client::{ApiKey, ChatClient, ChatError, ClientOptions, Usage};
@@ -46,6 +48,8 @@ pub struct OpenAiOptions {
     pub client: ClientOptions,
     /// Name of the model on the server.
     pub model: String,
+    /// What it is asked for; only DrugComb is extracted.
+    pub task: Task,
     /// Name or file of the prompt template.
     pub prompt: String,
     /// Form of the answer.
@@ -72,7 +76,7 @@ impl OpenAi {
     /// # Errors
     /// Options that cannot work: URL, prompt, cache folder.
     pub fn new(options: OpenAiOptions) -> Result<Self, BackendError> {
-        let template = PromptTemplate::load(&options.prompt, options.format)?;
+        let template = PromptTemplate::load(&options.prompt, options.task, options.format)?;
         let client = Arc::new(ChatClient::new(options.client.clone())?);
         // Everything that decides the answer, short of the weights, which only the server knows. The URL is left out: the
         // same model may be served from another place.
@@ -108,16 +112,13 @@ impl OpenAi {
         &self.client
     }
 
-    async fn answer(
-        &self,
-        item: &ExtractItem,
-        stats: &mut Stats,
-    ) -> Result<Result<Extraction, ItemError>, BackendError> {
+    async fn answer(&self, item: &ExtractItem, stats: &mut Stats) -> Result<Result<String, ItemError>, BackendError> {
         let request = ChatRequest {
             model: self.options.model.clone(),
             messages: self.template.messages_of(item),
             sampling: self.options.sampling.into(),
-            response_format: (self.options.format == AnswerFormat::JsonSchema).then(wire::answer_schema),
+            response_format: (self.options.format == AnswerFormat::JsonSchema)
+                .then(|| wire::answer_schema(self.options.task)),
         };
         let answer = match self.client.ask(&request).await {
             Ok((answer, usage)) => {
@@ -140,17 +141,35 @@ impl OpenAi {
             AnswerFormat::Tags => answer.completion(),
             AnswerFormat::JsonSchema => wire::tagged(&answer.content),
         };
-        Ok(match ground(item, &completion) {
-            Ok(grounded) => {
-                stats.grounding.add(&grounded.counts);
-                Ok(grounded.extraction)
-            }
-            Err(error) if answer.finish_reason == "length" => {
-                let message = format!("{}; it was cut at {} tokens", error.message, self.options.sampling.max_tokens);
-                Err(ItemError::new(Reason::AnswerCut, message))
-            }
-            Err(error) => Err(error),
-        })
+        if answer.finish_reason == "length" && !tolerant::read(self.options.task, &completion).parsed {
+            let limit = self.options.sampling.max_tokens;
+            let message = format!("the answer was cut at {limit} tokens before its list was whole; raise max_tokens");
+            return Ok(Err(ItemError::new(Reason::AnswerCut, message)));
+        }
+        Ok(Ok(completion))
+    }
+}
+
+#[async_trait]
+impl Reasoner for OpenAi {
+    async fn complete(&self, items: Vec<ExtractItem>) -> Result<Completions, BackendError> {
+        let started = Instant::now();
+        let mut asked: FuturesOrdered<_> = items
+            .iter()
+            .map(|item| async move {
+                let mut stats = Stats::default();
+                let answer = self.answer(item, &mut stats).await;
+                (answer, stats)
+            })
+            .collect();
+        let mut found = Completions::default();
+        while let Some((text, stats)) = asked.next().await {
+            found.texts.push(text?);
+            found.stats.add(stats);
+        }
+        found.stats.batches = 1;
+        found.stats.inference = started.elapsed();
+        Ok(found)
     }
 }
 
@@ -161,22 +180,12 @@ impl Backend for OpenAi {
     }
 
     async fn extract(&self, items: Vec<ExtractItem>) -> Result<Reply, BackendError> {
-        let started = Instant::now();
-        let mut asked: FuturesOrdered<_> = items
-            .iter()
-            .map(|item| async move {
-                let mut stats = Stats::default();
-                let answer = self.answer(item, &mut stats).await;
-                (answer, stats)
-            })
-            .collect();
-        let mut reply = Reply::default();
-        while let Some((answer, stats)) = asked.next().await {
-            reply.answers.push(answer?);
-            reply.stats.add(stats);
+        if self.options.task != Task::DrugComb {
+            let message = format!("it is asked for {}, which no row can hold", self.options.task.name());
+            let url = self.options.client.url.clone();
+            return Err(BackendError::Endpoint { url, message });
         }
-        reply.stats.batches = 1;
-        reply.stats.inference = started.elapsed();
-        Ok(reply)
+        let completions = self.complete(items.clone()).await?;
+        Ok(reply(&items, completions))
     }
 }

@@ -21,6 +21,7 @@ fn options(url: &str) -> OpenAiOptions {
     OpenAiOptions {
         client,
         model: "tiny".to_owned(),
+        task: Task::DrugComb,
         prompt: "drugcomb-v1".to_owned(),
         format: AnswerFormat::Tags,
         sampling: Sampling::default(),
@@ -251,6 +252,40 @@ async fn structured_output_is_asked_for_and_read() {
     let sent = &server.requests.lock().unwrap()[0].body;
     assert_eq!(sent["response_format"]["json_schema"]["strict"], true);
     assert!(sent["messages"][0]["content"].as_str().unwrap().contains("\"combinations\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn typed_pairs_are_asked_for_with_their_own_words_and_never_become_rows() {
+    let pairs = r#"[{"type": "advise", "ent_set": ["alphine", "betacil"]}]"#;
+    let server = Loopback::start(move |number, _| match number {
+        0 => Reaction::Say(format!("<think>[1] x</think><answer>{pairs}</answer>")),
+        _ => Reaction::Cut("<think>on and on".to_owned()),
+    });
+    let mut options = options(&server.url);
+    (options.task, options.prompt, options.client.concurrency) = (Task::Ddi13, "ddi13-mentions-v1".to_owned(), 1);
+    let backend = OpenAi::new(options.clone()).unwrap();
+    let mut plain = item(0);
+    plain.context = None;
+    let found = backend.complete(vec![plain.clone(), plain.clone()]).await.unwrap();
+    let read = tolerant::read(Task::Ddi13, found.texts[0].as_ref().unwrap());
+    assert_eq!((read.relations.len(), read.relations[0].label.as_str()), (1, "advise"));
+    assert_eq!(found.texts[1].as_ref().unwrap_err().reason, Reason::AnswerCut);
+    assert_eq!((found.stats.usage.answers, found.stats.usage.prompt_tokens), (2, 200));
+    {
+        let requests = server.requests.lock().unwrap();
+        let system = requests[0].body["messages"][0]["content"].as_str().unwrap().to_owned();
+        assert!(system.contains("- mechanism: ") && !system.contains("POS"), "{system}");
+        assert!(requests[0].user().contains("alphine; betacil") && !requests[0].user().contains("Paragraph"));
+    }
+    let message = backend.extract(vec![plain]).await.unwrap_err().to_string();
+    assert!(message.contains("ddi13"), "{message}");
+
+    options.format = AnswerFormat::JsonSchema;
+    let structured = OpenAi::new(options).unwrap();
+    let _ = structured.complete(vec![item(1)]).await.unwrap();
+    let sent = &server.requests.lock().unwrap()[2].body["response_format"]["json_schema"]["schema"];
+    let types = &sent["properties"]["combinations"]["items"]["properties"]["type"]["enum"];
+    assert_eq!(*types, serde_json::json!(["effect", "advise", "int", "mechanism", "NO_COMB"]));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The chat-completions protocol as far as it is used: what is sent, and what is read of the answer.
 
+use rexdrug_scoring::task::{Label, Task};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -112,11 +113,16 @@ impl ChatAnswer {
 }
 
 /// The schema of [`crate::backend::reasoning::AnswerFormat::JsonSchema`]: reasoning first, then the combinations.
-pub(crate) fn answer_schema() -> Value {
+pub(crate) fn answer_schema(task: Task) -> Value {
+    let labels: Vec<&str> = task.labels().iter().copied().map(Label::as_str).collect();
+    let name = match task {
+        Task::DrugComb => "drug_combinations",
+        Task::Ddi13 => "drug_interactions",
+    };
     let combination = json!({
         "type": "object",
         "properties": {
-            "type": {"type": "string", "enum": ["POS", "NEG", "COMB", "NO_COMB"]},
+            "type": {"type": "string", "enum": labels},
             "ent_set": {"type": "array", "items": {"type": "string"}}
         },
         "required": ["type", "ent_set"],
@@ -131,7 +137,7 @@ pub(crate) fn answer_schema() -> Value {
         "required": ["reasoning", "combinations"],
         "additionalProperties": false
     });
-    json!({"type": "json_schema", "json_schema": {"name": "drug_combinations", "strict": true, "schema": schema}})
+    json!({"type": "json_schema", "json_schema": {"name": name, "strict": true, "schema": schema}})
 }
 
 /// An answer in the form of [`answer_schema`], in the form that [`crate::backend::reasoning::ground`] reads; one that is

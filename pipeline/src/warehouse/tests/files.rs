@@ -104,6 +104,8 @@ pub(crate) fn draft(records: i64, sentences: i64, model: &str) -> RunDraft {
         model_sha256: Some(model.to_owned()),
         lexicon_sha256: Some("lexicon".to_owned()),
         device: Some("cpu".to_owned()),
+        prompt_sha256: None,
+        language_model: None,
         started_at: Utc::now(),
     }
 }
