@@ -1,5 +1,7 @@
 //! Quoted passages in a reasoning trace and whether they are in the text.
 
+use std::borrow::Cow;
+
 /// Quotes of fewer words are terms, not evidence.
 const MIN_WORDS: usize = 2;
 
@@ -13,11 +15,13 @@ pub struct Quote<'a> {
 }
 
 impl Quote<'_> {
-    /// Whether the passage is a verbatim substring of the text. Punctuation at its end is not compared, and an ellipsis
-    /// splits it into parts that must follow each other in the text.
+    /// Whether the passage is a verbatim substring of the text. Runs of white space count as one space on both sides,
+    /// punctuation at the passage's end is not compared, and an ellipsis splits it into parts that must follow each other
+    /// in the text.
     pub fn is_verbatim_in(&self, text: &str) -> bool {
-        let mut rest = text;
-        for part in self.passage.split(['…']).flat_map(|part| part.split("...")) {
+        let (passage, text) = (spaced(self.passage), spaced(text));
+        let mut rest = &*text;
+        for part in passage.split(['…']).flat_map(|part| part.split("...")) {
             let part = part.trim().trim_end_matches(['.', ',', ';', ':', '!', '?']);
             match rest.find(part) {
                 Some(at) => rest = rest.get(at + part.len()..).unwrap_or(""),
@@ -26,6 +30,12 @@ impl Quote<'_> {
         }
         true
     }
+}
+
+/// The text with every run of white space as one space.
+fn spaced(text: &str) -> Cow<'_, str> {
+    let even = text.split(' ').all(|word| !word.is_empty() && !word.contains(char::is_whitespace));
+    if even { Cow::Borrowed(text) } else { Cow::Owned(text.split_whitespace().collect::<Vec<_>>().join(" ")) }
 }
 
 /// Passages of at least two words in `"…"`, `“…”`, `«…»`, `‘…’` or `'…'`, in order. Straight single quotes count
@@ -98,14 +108,16 @@ mod tests {
 
     #[test]
     fn verbatim_means_verbatim() {
-        let text = "The combination was well tolerated and response rates rose to 54%.";
+        let text = "The combination was well tolerated\nand response rates  rose to 54%.";
         for (passage, expected) in [
             ("was well tolerated", true),
             ("was well tolerated.", true),
             ("Was well tolerated", false),
             ("The combination … rose to 54%", true),
             ("rose to 54% ... well tolerated", false),
-            ("well  tolerated", false),
+            ("well  tolerated and", true),
+            ("response rates rose", true),
+            ("welltolerated", false),
         ] {
             assert_eq!(Quote { start: 0, passage }.is_verbatim_in(text), expected, "{passage}");
         }

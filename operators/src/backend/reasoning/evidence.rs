@@ -17,16 +17,13 @@ pub struct CheckedReasoning {
 }
 
 /// Checks every quoted passage of `think` against `text` and marks those that are not there, so that a stored trace
-/// never passes an invented passage for evidence. Runs of white space count as one space on both sides.
+/// never passes an invented passage for evidence.
 pub fn check_quotes(think: &str, text: &str) -> CheckedReasoning {
-    let collapsed = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut checked = CheckedReasoning::default();
     let mut copied = 0;
     for quote in quotes(think) {
         checked.quotes += 1;
-        let passage = quote.passage.split_whitespace().collect::<Vec<_>>().join(" ");
-        let spaced = rexdrug_scoring::reasoning::quote::Quote { passage: &passage, ..quote };
-        if spaced.is_verbatim_in(&collapsed) {
+        if quote.is_verbatim_in(text) {
             checked.verbatim += 1;
             continue;
         }
