@@ -3,15 +3,7 @@
 #   REXDRUG_BIN=target/release/rexdrug tests/memory.sh
 # Needs the corpus generator beside the repository. Fails where many files take MORE percent more than one.
 set -euo pipefail
-root="$(cd "$(dirname "$0")/.." && pwd)"
-bin="${REXDRUG_BIN:?set REXDRUG_BIN to the binary to measure}"
-generator="$root/../shared/tools/make_medline.py"
-if [ ! -f "$generator" ]; then
-    echo "skipped: the corpus generator ../shared/tools/make_medline.py is not there"
-    exit 0
-fi
-work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/corpus.sh"
 files="${FILES:-40}" records="${RECORDS:-2500}" big="${BIG:-30000}" more="${MORE:-10}"
 # Peak resident memory of a command, and what of it was not pages of files (the binary, libraries), in KiB.
 peak() {

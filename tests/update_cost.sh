@@ -3,15 +3,7 @@
 #   REXDRUG_BIN=target/release/rexdrug tests/update_cost.sh
 # Needs the corpus generator beside the repository.
 set -euo pipefail
-root="$(cd "$(dirname "$0")/.." && pwd)"
-bin="${REXDRUG_BIN:?set REXDRUG_BIN to the binary to measure}"
-generator="$root/../shared/tools/make_medline.py"
-if [ ! -f "$generator" ]; then
-    echo "skipped: the corpus generator ../shared/tools/make_medline.py is not there"
-    exit 0
-fi
-work="$(mktemp -d)"
-trap 'rm -rf "$work"' EXIT
+. "$(dirname "$0")/corpus.sh"
 files="${FILES:-34}" records="${RECORDS:-30000}"
 run() { "$bin" run "$@" --top 0 --json --model "${MODEL:-scripted:keyword=with}" 2>"$work/log" || { [ $? = 1 ] || { cat "$work/log" >&2; exit 2; }; }; }
 python3 "$generator" "$work/corpus" --baseline "$files" --updates 1 --records "$records" >/dev/null
