@@ -27,6 +27,23 @@ class _Tagger(nn.Module):
         return hidden, self.tag(hidden)
 
 
+class _RelativeTagger(nn.Module):
+    """The same for MPNet: positions counted from the padding row on, a bias by distance in every layer, one segment
+    (`token_type_ids` are read, because every model folder has them, and change nothing)."""
+
+    def __init__(self, model: Extractor, task: str):
+        super().__init__()
+        self.encoder, self.tag = model.encoder, model.tags[task]
+
+    def forward(self, input_ids, attention_mask, token_type_ids):
+        mask = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -10000.0
+        first = self.encoder.embeddings.padding_idx + 1
+        places = torch.arange(input_ids.shape[1], dtype=torch.long, device=input_ids.device)[None, :] + first
+        hidden = self.encoder.embeddings(input_ids=input_ids, position_ids=places) + 0.0 * token_type_ids[:, :, None].to(torch.float32)
+        hidden = _first(self.encoder.encoder(hidden, attention_mask=mask))
+        return hidden, self.tag(hidden)
+
+
 class _Generic(nn.Module):
     """The same for encoders of other families."""
 
@@ -72,8 +89,9 @@ def export(model: Extractor, heads: AdjustedHeads, folder: Path, task: str = "dr
     folder.mkdir(parents=True, exist_ok=True)
     ids = torch.tensor([[101, 5, 6, 7, 8, 9, 102], [101, 5, 6, 7, 102, 0, 0]])
     mask = (ids > 0).long()
-    bert = hasattr(model.encoder, "encoder") and hasattr(model.encoder.encoder, "layer")
-    tagger = (_Tagger if bert else _Generic)(model, task).eval()
+    layered = hasattr(model.encoder, "encoder") and hasattr(model.encoder.encoder, "layer")
+    relative = layered and hasattr(model.encoder.encoder, "relative_attention_bias")
+    tagger = (_RelativeTagger if relative else _Tagger if layered else _Generic)(model, task).eval()
     axes = {0: "batch", 1: "tokens"}
     names = ["input_ids", "attention_mask", "token_type_ids"]
     first, second = folder / "model.onnx", folder / "pairs.onnx"

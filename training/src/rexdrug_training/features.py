@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Iterator
 
 import torch
@@ -15,10 +16,10 @@ MAX_TOKENS = 256
 
 
 def load_tokenizer(folder: str):
-    """The fast tokenizer of an encoder folder, without padding or truncation of its own."""
-    from transformers import AutoTokenizer
+    """`tokenizer.json` of an encoder folder, the file that ships, without padding or truncation of its own."""
+    from tokenizers import Tokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(folder, use_fast=True).backend_tokenizer
+    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer

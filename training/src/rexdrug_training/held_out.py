@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> None:
             folder = Path(work)
             export(model, AdjustedHeads(model.heads, facts["temperature"], (bias["NEG"], bias["COMB"])), folder)
             for form, batch in (("fp32", 8), (args.form, 1 if args.form == "dynamic" else 8)):
-                onnx_model = OnnxModel(folder, tokenizer, encoder=build(form, folder, sentences, tokenizer))
+                onnx_model = OnnxModel(folder, tokenizer, graphs=build(form, folder, sentences, tokenizer))
                 got = relations(onnx_model, held, threshold, batch)
                 found.append(set(got))
                 scores = {k: 100 * v.f1 for k, v in four(gold_relations(held), got).items()}

@@ -14,17 +14,29 @@ from .decode import decode
 from .parity_cases import cases
 from .runtime import OnnxModel, softmax
 
-NOTICE = """{name}
-
-The weights are fine-tuned from all-MiniLM-L6-v2 (sentence-transformers), itself trained from
+MINILM = """The weights are fine-tuned from all-MiniLM-L6-v2 (sentence-transformers), itself trained from
 nreimers/MiniLM-L6-H384-uncased, a six-layer version of microsoft/MiniLM-L12-H384-uncased.
 all-MiniLM-L6-v2: Copyright the sentence-transformers authors, Apache License 2.0,
 https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
 MiniLM: Copyright (c) Microsoft Corporation, MIT License,
 https://huggingface.co/microsoft/MiniLM-L12-H384-uncased
-tokenizer.json is the WordPiece vocabulary of BERT-base-uncased, Copyright Google, Apache License 2.0.
+"""
+
+MPNET = """The weights are fine-tuned from the lowest layers of all-mpnet-base-v2 (sentence-transformers), itself
+trained from microsoft/mpnet-base.
+all-mpnet-base-v2: Copyright the sentence-transformers authors, Apache License 2.0,
+https://huggingface.co/sentence-transformers/all-mpnet-base-v2
+MPNet: Copyright (c) Microsoft Corporation, MIT License, https://github.com/microsoft/MPNet
+"""
+
+ORIGINS = {"bert": MINILM, "mpnet": MPNET}
+
+NOTICE = """{name}
+
+{origin}tokenizer.json is the WordPiece vocabulary of BERT-base-uncased, or a part of it, Copyright Google, Apache
+License 2.0.
 Changes: all encoder weights but the word vectors were trained further; heads were added; the graph was
-exported to ONNX and quantised to 8 bits.
+exported to ONNX and its weights are stored in fewer bits.
 Apache License 2.0: https://www.apache.org/licenses/LICENSE-2.0
 
 Training data (not part of this folder): {data}.
@@ -83,7 +95,7 @@ def write(folder: Path, source: Path, facts: dict) -> None:
     config = json.loads((Path(facts["encoder"]) / "config.json").read_text(encoding="utf-8"))
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": facts["layers"]}, indent=2) + "\n", encoding="utf-8")
     (folder / "NOTICE").write_text(
-        NOTICE.format(name=facts["name"], data=", ".join(f"{row['name']} training split ({row['licence']})" for row in facts["training_data"])),
+        NOTICE.format(name=facts["name"], origin=ORIGINS.get(config.get("model_type"), f"The weights are fine-tuned from an encoder of the family {config.get('model_type')}, whose licence applies.\n"), data=", ".join(f"{row['name']} training split ({row['licence']})" for row in facts["training_data"])),
         encoding="utf-8",
     )
     threshold = facts["decode"]["threshold"]

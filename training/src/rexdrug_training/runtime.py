@@ -27,12 +27,12 @@ def softmax(x: np.ndarray) -> np.ndarray:
 
 
 class OnnxModel:
-    """Both graphs of a folder."""
+    """Both graphs of a folder, or those given."""
 
-    def __init__(self, folder: Path, tokenizer, threads: int = 1, encoder: Path | None = None):
+    def __init__(self, folder: Path, tokenizer, threads: int = 1, graphs: tuple[Path, Path] | None = None):
         self.tokenizer = tokenizer
-        self.model = session(encoder or folder / "model.onnx", threads)
-        self.pairs = session(folder / "pairs.onnx", threads)
+        encoder, pairs = graphs or (folder / "model.onnx", folder / "pairs.onnx")
+        self.model, self.pairs = session(encoder, threads), session(pairs, threads)
 
     def encode(self, sentences: list[Sentence]):
         """Features, hidden states and tag logits of one padded batch."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from . import data, quantise
+from . import data, nibbles, quantise
 from .crossval import gold_relations
 from .decode import decode
 from .export import AdjustedHeads, export, load_run
@@ -20,19 +20,24 @@ from .package import training_data, write
 from .runtime import OnnxModel, sentences_per_second, softmax
 from .score import Relation, four
 
-FORMS = ("fp32", "half", "weight_only", "static", "dynamic")
+FORMS = ("fp32", "half", "nibble", "weight_only", "static", "dynamic")
 
 
-def build(form: str, folder: Path, sentences, tokenizer) -> Path:
-    """The encoder graph in one of the forms, made from `folder/model.onnx`."""
-    source, target = folder / "model.onnx", folder / f"{form}.onnx"
+def build(form: str, folder: Path, sentences, tokenizer) -> tuple[Path, Path]:
+    """Both graphs in one of the forms, made from `folder/model.onnx` and `folder/pairs.onnx`."""
+    source, heads = folder / "model.onnx", folder / "pairs.onnx"
+    target = folder / f"{form}.onnx"
     if form == "fp32":
-        return source
+        return source, heads
+    if form == "nibble":
+        nibbles.nibble(source, target)
+        nibbles.bytewise(heads, folder / "nibble.pairs.onnx")
+        return target, folder / "nibble.pairs.onnx"
     if form == "static":
         quantise.static(source, target, sentences[:: max(1, len(sentences) // 100)], tokenizer)
     else:
         getattr(quantise, form)(source, target)
-    return target
+    return target, heads
 
 
 def relations(model: OnnxModel, sentences, threshold: float, batch: int) -> list[Relation]:
@@ -101,16 +106,17 @@ def main(argv: list[str] | None = None) -> None:
         if args.compare:
             expected = relations(reference, sample, settings["threshold"], 8)
             for form in FORMS:
-                path = build(form, folder, sentences, tokenizer)
+                graphs = build(form, folder, sentences, tokenizer)
                 for size in (1, 8):
-                    other = OnnxModel(folder, tokenizer, encoder=path)
+                    other = OnnxModel(folder, tokenizer, graphs=graphs)
                     got = relations(other, sample, settings["threshold"], size)
                     scores = {k: round(100 * v.f1, 1) for k, v in four(gold_relations(sample), got).items()}
                     speed = sentences_per_second(other, sample, size)
-                    print(json.dumps({"form": form, "batch": size, "MB": round(path.stat().st_size / 1e6, 1), "per_second_per_core": round(speed, 1),
+                    print(json.dumps({"form": form, "batch": size, "MB": round(sum(g.stat().st_size for g in graphs) / 1e6, 1), "per_second_per_core": round(speed, 1),
                                       "sets_unlike_fp32": len(set(got) ^ set(expected)), **scores}), flush=True)
             return
-        build(args.form, folder, sentences, tokenizer).replace(folder / "model.onnx")
+        for graph, name in zip(build(args.form, folder, sentences, tokenizer), ("model.onnx", "pairs.onnx")):
+            graph.replace(folder / name)
         write(args.out, folder, {
             "name": args.name or args.out.name, "task": args.task, "layers": model.encoder.config.num_hidden_layers, "invariant": args.form != "dynamic", "decode": settings,
             "calibration": {"temperature": 1.0, "folded_temperature": facts.get("temperature", 1.0),

@@ -17,6 +17,7 @@ from torch import nn
 
 from .data import Sentence, name_pool, swap_names
 from .features import Batch, collate, featurise, length_batches
+from .lowbit import settled, train_rounded
 from .model import Extractor, encoder_folder, keep_layers, load_encoder
 
 
@@ -51,6 +52,9 @@ class Recipe:
     soft_weight: float = 0.0
     unlabelled: int = 0
     plain: int = 0
+    # Train with encoder weights of so many bits, a scale for `group` of them; 0: full precision.
+    bits: int = 0
+    group: int = 64
     seed: int = 42
 
     @classmethod
@@ -82,6 +86,8 @@ def new_model(encoder: str | None, recipe: Recipe, start: str | None = None) -> 
         model.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
     if recipe.layers:
         keep_layers(model.encoder, recipe.layers)
+    if recipe.bits:
+        train_rounded(model.encoder, recipe.bits, recipe.group)
     return model
 
 
@@ -199,7 +205,12 @@ def train(model: Extractor, sentences: list[Sentence], tokenizer, recipe: Recipe
              "schedule": schedule.state_dict(), "average": average, "epoch": epoch + 1, "step": step,
              "rng": rng.getstate(), "torch_rng": torch.get_rng_state()}, checkpoint.with_suffix(".tmp"))
         os.replace(checkpoint.with_suffix(".tmp"), checkpoint)
-    return average if average is not None else copy.deepcopy(model.state_dict())
+    return shipped(average if average is not None else copy.deepcopy(model.state_dict()), recipe)
+
+
+def shipped(weights: dict, recipe: Recipe) -> dict:
+    """The weights as they ship."""
+    return settled(weights, recipe.bits, recipe.group) if recipe.bits else weights
 
 
 def save_run(folder: Path, weights: dict, recipe: Recipe, facts: dict) -> None:
@@ -213,7 +224,7 @@ def checkpoint_weights(folder: Path) -> dict:
     """The weights (moving average, if any) of a run that was stopped before its last epoch."""
     state = torch.load(folder / "last.pt", map_location="cpu", weights_only=False)
     print(f"{folder}: stopped after epoch {state['epoch']} of {state['recipe']['epochs']}", flush=True)
-    return state["average"] or state["model"]
+    return shipped(state["average"] or state["model"], Recipe.of(state["recipe"]))
 
 
 def soup(files: list[Path]) -> dict:
