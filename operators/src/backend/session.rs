@@ -38,14 +38,15 @@ impl<R> From<ort::Error<R>> for RunError {
     }
 }
 
-/// Opens a graph on a device with one thread of its own, and checks its inputs and outputs.
+/// Opens a graph on a device with `threads` threads, and checks its inputs and outputs.
 pub(crate) fn open(
     runtime: &OrtRuntime,
     file: PathBuf,
     device: Device,
+    threads: usize,
     signature: &Signature,
 ) -> Result<Session, BackendError> {
-    let session = build(runtime, &file, device, 1)?;
+    let session = build(runtime, &file, device, threads)?;
     check(&file, "inputs", session.inputs(), signature.inputs, signature.optional_inputs)?;
     check(&file, "outputs", session.outputs(), signature.outputs, &[])?;
     Ok(session)

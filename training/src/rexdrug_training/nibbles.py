@@ -1,8 +1,8 @@
-"""fp32 graphs -> graphs that store weights in 4 and 8 bits and expand them once, when they are loaded.
+"""fp32 graphs -> graphs whose weights have 4 and 8 bits.
 
-Every step of the expansion is a plain operator over constants, so any ONNX runtime folds it and computes in fp32: a sentence's
-result does not depend on its batch mates, and speed is that of fp32. Weights that were trained in 4 bits (`lowbit`) come out as
-they were trained."""
+Products are ONNX Runtime's `MatMulNBits`, told to compute in fp32: weights stay in four bits in memory too, activations are not
+rounded, so a sentence's result does not depend on its batch mates, and speed is that of fp32. Weights that were trained in 4
+bits (`lowbit`) come out as they were trained."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 MIDDLE = 8
+# `accuracy_level` of MatMulNBits: what is multiplied; 4 would round activations to int8.
+FP32 = 1
 
 
 def codes_of(values: np.ndarray, group: int) -> tuple[np.ndarray, np.ndarray]:
@@ -63,14 +65,17 @@ class _Writer:
         return self.nodes
 
 
-def _matrix(graph: GraphProto, name: str, values: np.ndarray, group: int) -> list[NodeProto]:
-    """A constant factor [in, out] with groups along `in`."""
+def _product(graph: GraphProto, node: NodeProto, values: np.ndarray, group: int) -> list[NodeProto]:
+    """A product with a constant factor [in, out], groups along `in`; two neighbours of a group share a byte."""
     codes, scale = codes_of(values.T, group)
-    codes, scale = codes.transpose(1, 2, 0), scale.transpose(1, 2, 0)
-    writer = _Writer(graph, name)
-    bytes_ = writer.constant("nibbles", packed(codes[:, : group // 2], codes[:, group // 2 :]))
-    product = writer.scaled(writer.halves(bytes_, 1), writer.constant("scale", scale))
-    return writer.end(product, list(values.shape), name)
+    writer = _Writer(graph, node.input[1])
+    bytes_ = writer.constant("nibbles", packed(codes[..., 0::2], codes[..., 1::2]))
+    scales = writer.node("Cast", [writer.constant("scale", scale.reshape(-1))], "scale_value", to=TensorProto.FLOAT)
+    writer.nodes.append(helper.make_node(
+        "MatMulNBits", [node.input[0], bytes_, scales], list(node.output), name=node.name, domain="com.microsoft",
+        K=values.shape[0], N=values.shape[1], bits=4, block_size=group, accuracy_level=FP32,
+    ))
+    return writer.nodes
 
 
 def _words(graph: GraphProto, node: NodeProto, values: np.ndarray, group: int) -> list[NodeProto]:
@@ -91,23 +96,30 @@ def nibble(source: Path, target: Path, group: int = 64, smallest: int = 1 << 16)
     model = onnx.load(str(source))
     graph = model.graph
     tensors = {t.name: t for t in graph.initializer if t.data_type == TensorProto.FLOAT and len(t.dims) == 2}
-    factors = {n.input[1] for n in graph.node if n.op_type == "MatMul"}
-    for node in [n for n in graph.node if n.op_type == "Gather" and n.input[0] in tensors]:
-        tensor = tensors[node.input[0]]
-        if int(np.prod(tensor.dims)) >= 1 << 20:
-            place = list(graph.node).index(node)
-            nodes = _words(graph, node, numpy_helper.to_array(tensor), group)
-            _replace(graph, tensors.pop(node.input[0]), nodes, place)
-            graph.node.remove(node)
+    for node in list(graph.node):
+        if node.op_type not in ("Gather", "MatMul"):
+            continue
+        name = node.input[0 if node.op_type == "Gather" else 1]
+        if name not in tensors:
+            continue
+        values = numpy_helper.to_array(tensors[name])
+        if node.op_type == "Gather" and values.size >= 16 * smallest:
+            nodes = _words(graph, node, values, group)
+        elif node.op_type == "MatMul" and values.size >= smallest and values.shape[0] % group == 0:
+            nodes = _product(graph, node, values, group)
+        else:
+            continue
+        place = list(graph.node).index(node)
+        graph.node.remove(node)
+        _replace(graph, tensors.pop(name), nodes, place)
     for name, tensor in tensors.items():
         values = numpy_helper.to_array(tensor)
-        if name in factors and values.size >= smallest and values.shape[0] % group == 0:
-            _replace(graph, tensor, _matrix(graph, name, values, group), 0)
-        elif values.size >= 1 << 12 and 1 not in values.shape:
+        if values.size >= 1 << 12 and 1 not in values.shape:
             writer = _Writer(graph, name)
             half = writer.constant("half", values.astype(np.float16))
             writer.nodes.append(helper.make_node("Cast", [half], [name], name=f"{name}_expand", to=TensorProto.FLOAT))
             _replace(graph, tensor, writer.nodes, 0)
+    model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
 

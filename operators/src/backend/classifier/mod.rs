@@ -52,12 +52,16 @@ use worker::{Rules, Worker};
 /// Sentences in a row that may fail before the run stops.
 const FAILURES_IN_A_ROW: usize = 256;
 
+/// Sessions on the processor when nobody says how many: each holds the expanded weights, so more cores are more threads of
+/// these, not more copies.
+const MOST_SESSIONS: usize = 8;
+
 /// How a classifier is run; what it computes is decided by its model folder alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClassifierOptions {
     /// Device.
     pub device: Device,
-    /// Sessions, each with a thread; none for one per core on the processor and one on a GPU.
+    /// Sessions, between which the processor's cores are divided; none for one per core up to eight, and one on a GPU.
     pub sessions: Option<usize>,
     /// Most tokens of a batch, padding included.
     pub max_batch_tokens: usize,
@@ -128,13 +132,17 @@ impl Classifier {
         });
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let sessions = options.sessions.unwrap_or(match options.device {
-            Device::Cpu => cores,
+            Device::Cpu => cores.min(MOST_SESSIONS),
             Device::Cuda(_) => 1,
         });
+        let threads = match options.device {
+            Device::Cpu => (cores / sessions.max(1)).max(1),
+            Device::Cuda(_) => 1,
+        };
         let open = || -> Result<Worker, BackendError> {
             Ok(Worker {
-                encoder: session::open(runtime, folder.file(MODEL_FILE), options.device, &worker::ENCODER)?,
-                pairs: session::open(runtime, folder.file(PAIRS_FILE), options.device, &worker::PAIRS)?,
+                encoder: session::open(runtime, folder.file(MODEL_FILE), options.device, threads, &worker::ENCODER)?,
+                pairs: session::open(runtime, folder.file(PAIRS_FILE), options.device, 1, &worker::PAIRS)?,
                 rules: Arc::clone(&rules),
             })
         };

@@ -16,13 +16,17 @@ fn tiny_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src/backend/fixtures/tiny-model")
 }
 
-fn shipped_folder() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/models/rexdrug-mini");
-    let there = folder.join("rexdrug.json").is_file();
-    if !there {
-        eprintln!("skipped: no model in data/models/rexdrug-mini");
-    }
-    there.then_some(folder)
+/// The model folders of the repository that are there.
+fn shipped_folders() -> Vec<PathBuf> {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/models");
+    let there = |name: &&str| {
+        let there = models.join(name).join("rexdrug.json").is_file();
+        if !there {
+            eprintln!("skipped: no model in data/models/{name}");
+        }
+        there
+    };
+    ["rexdrug-base", "rexdrug-mini"].iter().filter(there).map(|name| models.join(name)).collect()
 }
 
 /// False, with a message, only where no ONNX Runtime is found.
@@ -173,7 +177,7 @@ async fn sixty_mentions_pass() {
     let sentence = names.join(" plus ");
     let drugs: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
     let mut folders = vec![tiny_folder()];
-    folders.extend(shipped_folder());
+    folders.extend(shipped_folders());
     for folder in folders {
         let classifier = load(folder, |_| {});
         let found = answers(&classifier, vec![item(&sentence, &drugs, MentionPolicy::Given); 4]).await;
@@ -211,7 +215,7 @@ fn a_batch_of_one_answers_as_a_batch_of_many() {
         return;
     }
     let mut folders = vec![(tiny_folder(), 24)];
-    folders.extend(shipped_folder().map(|folder| (folder, 2)));
+    folders.extend(shipped_folders().into_iter().map(|folder| (folder, 2)));
     for (folder, cases) in folders {
         let alone = load(&folder, |options| (options.max_batch_rows, options.sessions) = (1, Some(1)));
         let many = load(&folder, |options| (options.max_batch_rows, options.max_batch_tokens) = (16, 100_000));
@@ -454,18 +458,23 @@ fn a_device_that_is_not_there_is_refused_and_never_replaced() {
 
 /// The shipped models answer as the training code's ONNX run did.
 #[test]
-fn the_shipped_model_answers_as_it_did_in_training() {
-    let Some(folder) = shipped_folder().filter(|_| runtime()) else { return };
+fn the_shipped_models_answer_as_they_did_in_training() {
+    if runtime() {
+        shipped_folders().iter().for_each(|folder| answers_as_in_training(folder));
+    }
+}
+
+fn answers_as_in_training(folder: &Path) {
     let Ok(parity) = std::fs::read(folder.join("parity.json")) else {
         eprintln!("skipped: the model has no parity.json");
         return;
     };
     let parity: Value = serde_json::from_slice(&parity).unwrap();
     let tolerance = parity["tolerance"].as_f64().unwrap();
-    let model = ModelFolder::open(&folder).unwrap();
+    let model = ModelFolder::open(folder).unwrap();
     let runtime = OrtRuntime::init(None).unwrap();
     let encoder = Encoder::load(&model).unwrap();
-    let open = |name: &str, signature| session::open(runtime, model.file(name), Device::Cpu, signature).unwrap();
+    let open = |name: &str, signature| session::open(runtime, model.file(name), Device::Cpu, 1, signature).unwrap();
     let manifest = model.manifest();
     let rules = Rules {
         threshold: f64::from(manifest.decode.threshold),
@@ -594,7 +603,14 @@ async fn refused_mentions_are_told() {
 /// always go on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_pass_settles_what_states_nothing_and_changes_nothing_else() {
-    let Some(folder) = shipped_folder().filter(|_| runtime()) else { return };
+    if runtime() {
+        for folder in shipped_folders() {
+            first_pass_settles(&folder).await;
+        }
+    }
+}
+
+async fn first_pass_settles(folder: &Path) {
     let hopeless = "Expression of the receptor gene in T cells was measured with or without glucose, and estradiol did not \
                     change binding of the transcription factor to its promoter site.";
     let sentences = |policy| {
@@ -605,7 +621,7 @@ async fn a_first_pass_settles_what_states_nothing_and_changes_nothing_else() {
             item("Cisplatin or gemcitabine was given.", &[cisplatin, gemcitabine], policy),
         ]
     };
-    let (with, without) = (load(&folder, |options| options.first_pass = true), load(&folder, |_| {}));
+    let (with, without) = (load(folder, |options| options.first_pass = true), load(folder, |_| {}));
     let reply = with.extract(sentences(MentionPolicy::Union)).await.unwrap();
     let plain = without.extract(sentences(MentionPolicy::Union)).await.unwrap();
     assert_eq!((plain.stats.settled, reply.answers.len()), (0, 3));
