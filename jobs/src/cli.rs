@@ -53,10 +53,10 @@ pub struct Global {
     /// Folder of answers, so that none is paid for twice; empty for none [default: ~/.cache/rexdrug/answers]
     #[arg(long, global = true, env = "REXDRUG_LLM_CACHE", value_name = "DIR")]
     pub llm_cache: Option<String>,
-    /// Sentences that a cascade sends to the language model: positive, uncertain:LOW:HIGH or either:LOW
+    /// Sentences that a cascade sends to its second model: positive, uncertain:LOW:HIGH or either:LOW
     #[arg(long, global = true, env = "REXDRUG_CASCADE", value_name = "POLICY")]
     pub cascade: Option<String>,
-    /// Generator folder that a cascade asks instead of a language model server
+    /// Model folder (generator or classifier) that a cascade asks instead of a language model server
     #[arg(long, global = true, env = "REXDRUG_CASCADE_MODEL", value_name = "DIR")]
     pub cascade_model: Option<PathBuf>,
     /// Threads for parsing, matching and the model [default: all cores]

@@ -46,9 +46,9 @@ struct ConfigFile {
     metrics_addr: Option<SocketAddr>,
     /// What extracts: classifier, generator, openai or cascade.
     extractor: Option<Extractor>,
-    /// Which sentences a cascade sends to the language model.
+    /// Which sentences a cascade sends to its second model.
     cascade: Option<String>,
-    /// Generator folder that a cascade asks instead of a server.
+    /// Model folder that a cascade asks instead of a server.
     cascade_model: Option<PathBuf>,
     /// The language model of openai and cascade; the analyst of traces.
     llm: Option<LanguageModelConfig>,
@@ -91,9 +91,9 @@ pub struct Settings {
     pub metrics_addr: Option<SocketAddr>,
     /// What extracts, where it was named.
     pub extractor: Option<Extractor>,
-    /// Which sentences a cascade sends to the language model.
+    /// Which sentences a cascade sends to its second model.
     pub cascade: Option<String>,
-    /// Generator folder that a cascade asks instead of a server.
+    /// Model folder that a cascade asks instead of a server.
     pub cascade_model: Option<PathBuf>,
     /// How a generator chooses tokens where `eval` says so.
     pub decoding: Decoding,

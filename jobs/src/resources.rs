@@ -126,11 +126,8 @@ fn engine(settings: &Settings) -> Result<(ExtractEngine, String)> {
 /// What a cascade asks about what its first model leaves open.
 fn second(settings: &Settings) -> Result<Arc<dyn Backend>> {
     let Some(folder) = &settings.cascade_model else { return Ok(Arc::new(settings.llm.backend(Task::DrugComb)?)) };
-    let (engine, uri) = local_engine(&Settings { model: Some(folder.clone()), ..settings.clone() })?;
-    match engine.info().asks_language_model() {
-        true => Ok(Arc::clone(engine.backend())),
-        false => bail!("--cascade-model {uri}: it is a {}; expected a generator", engine.info().extractor),
-    }
+    let (engine, _) = local_engine(&Settings { model: Some(folder.clone()), ..settings.clone() })?;
+    Ok(Arc::clone(engine.backend()))
 }
 
 /// The model of the settings that writes reasoning: a server or a generator folder.

@@ -213,9 +213,9 @@ fn what_does_not_fit_is_said() {
                 "--extractor",
                 "cascade",
                 "--cascade-model",
-                "data/models/rexdrug-mini",
+                TINY_DDI13,
             ]),
-            "is a classifier",
+            "was trained for ddi13",
         ),
     ];
     for (args, expected) in cases {

@@ -27,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
     out.add_argument("--start", help="model.pt of the intermediate stage")
     out.add_argument("--out", type=Path, required=True)
     out.add_argument("--section", default="final", help="of the recipe: final, or student with --teacher")
-    out.add_argument("--teacher", nargs="*", default=[], metavar="WEIGHTS[@ENCODER]", help="model.pt files to learn from, each with its encoder folder when that is not --encoder; {fold} stands for the fold")
+    out.add_argument("--teacher", nargs="*", default=[], metavar="WEIGHTS[@ENCODER]", help="model.pt files to learn from, each with its encoder folder when that is not --encoder (nothing behind the @: the default encoder); {fold} stands for the fold")
     out.add_argument("--plain", type=Path, help="JSON array of doc_id and sentence for a student with `plain` in its recipe")
     out.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="recipe overrides")
     out.add_argument("--runs", type=Path, nargs="*", default=[], help="soup: model.pt files to average")

@@ -32,10 +32,12 @@ class Teacher:
 
     @classmethod
     def load(cls, name: str, encoder: str | None, recipe: Recipe) -> "Teacher":
-        """`WEIGHTS`, or `WEIGHTS@ENCODER` where the encoder folder is another than the student's."""
-        weights, _, own = name.partition("@")
-        model = new_model(own or encoder, replace(recipe, layers=0), weights).to(device())
-        return cls(model, load_tokenizer(encoder_folder(own or encoder)))
+        """`WEIGHTS`, or `WEIGHTS@ENCODER` where the encoder folder is another than the student's; `WEIGHTS@` for the default
+        one."""
+        weights, other, own = name.partition("@")
+        encoder = own if other else encoder
+        model = new_model(encoder, replace(recipe, layers=0, bits=0), weights).to(device())
+        return cls(model, load_tokenizer(encoder_folder(encoder)))
 
     def tagged(self, sentences: list[Sentence]) -> list[Sentence]:
         """The sentences with the mentions of its tagger beside those they have."""

@@ -35,7 +35,7 @@ struct PolicyPoint {
 pub async fn run(points: usize, settings: &Settings, items: &[Item]) -> Result<ExitCode> {
     if settings.extractor != Some(Extractor::Cascade) {
         bail!(
-            "--cascade-curve compares the two models of a cascade; give --extractor cascade and a language model (--llm-url, or --cascade-model DIR)"
+            "--cascade-curve compares the two models of a cascade; give --extractor cascade and a second model (--llm-url, or --cascade-model DIR)"
         );
     }
     if points < 2 {
@@ -45,7 +45,7 @@ pub async fn run(points: usize, settings: &Settings, items: &[Item]) -> Result<E
     let first = Model::load(&Settings { extractor: None, ..settings.clone() })?;
     let policy: CascadePolicy = settings.cascade.as_deref().unwrap_or("uncertain").parse()?;
     let second = Model::load(&match &settings.cascade_model {
-        Some(folder) => Settings { model: Some(folder.clone()), ..alone(Extractor::Generator) },
+        Some(folder) => Settings { model: Some(folder.clone()), extractor: None, ..settings.clone() },
         None => alone(Extractor::Openai),
     })?;
     let unseen = first.without_model(items).await?;
