@@ -83,6 +83,7 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--mention-threshold", type=float, default=0.7)
     args.add_argument("--label-bias", type=float, nargs=2, default=[0.4, 0.0], metavar=("NEG", "COMB"), help="logit shift against POS")
     args.add_argument("--tag-threshold", type=float, default=0.7)
+    args.add_argument("--trained-on", nargs="+", default=["drugcomb", "ddi13", "bc5cdr"], help="data sets of the runs, for the facts")
     args = args.parse_args(argv)
     sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")
     folds = [f for f in range(FOLDS) if (args.folder / f"fold{f}.pkl").exists()]
@@ -105,7 +106,7 @@ def main(argv: list[str] | None = None) -> None:
             "label_bias": {"NEG": heat[1][0], "COMB": heat[1][1]},
             "calibration": {"ece_before": scale["ece_before"], "ece_after": scale["ece_after"], "precision_at_confidence": curve},
             "recipe": json.loads(args.recipe.read_text(encoding="utf-8")) if args.recipe else {},
-            "items": {t: sum(s.task == t for s in used) for t in ("drugcomb", "ddi13", "bc5cdr")},
+            "items": {t: sum(s.task == t for s in used) for t in args.trained_on},
             "scores": {"cross_validation": {"folds": len(folds), "rule": "leaderboard, mean and sd of F1 in percent", "exact_f1_by_label": labels, **table}},
         }, indent=1), encoding="utf-8")
 
