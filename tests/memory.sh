@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Peak memory of `run` over 1 and over FILES files of RECORDS records, and over one of BIG records under 2 GiB.
-#   REXDRUG_BIN=target/release/rexdrug tests/memory.sh
+#   REXDRUG_BIN=target/release/rexdrug RECORDS=30000 tests/memory.sh
+# MEDLINE has 30,000 records a file; the default of 2,500 is quicker and hides what grows with a file.
 # Needs the corpus generator beside the repository. Fails where many files take MORE percent more than one.
 set -euo pipefail
 . "$(dirname "$0")/corpus.sh"

@@ -9,7 +9,7 @@ export REXDRUG_BIN="${REXDRUG_BIN:?set REXDRUG_BIN to the binary to test}"
 limit="${SECONDS_LIMIT:-1800}"
 export REXDRUG_KILLS="${KILLS:-100}" REXDRUG_TORTURE_SECONDS=$((limit / 2)) REXDRUG_TORTURE_SEED="${SEED:-1}"
 export REXDRUG_UPDATE_SEEDS="${UPDATE_SEEDS:-20}"
-export REXDRUG_STORE_SEEDS="${STORE_SEEDS:-20}" PROPTEST_CASES="${PROPTEST_CASES:-200}"
+export REXDRUG_STORE_SEEDS="${STORE_SEEDS:-20}" PROPTEST_CASES="${PROPTEST_CASES:-64}"
 logs="$(mktemp -d)"
 trap 'rm -rf "$logs"' EXIT
 summary="" failed=0 number=0

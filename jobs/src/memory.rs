@@ -1,5 +1,9 @@
 //! Keeps glibc's allocator from holding on to memory that nothing uses.
 
+use std::sync::Arc;
+
+use rexdrug_pipeline::run::{RunEvent, RunObserver};
+
 /// Settings of the allocator, each with the environment variable that overrides it.
 ///
 /// By default each thread may get an arena of its own, eight a core, and what is freed in one is of no use to the others.
@@ -26,6 +30,36 @@ pub fn bound() {
             if set == 0 {
                 tracing::debug!(variable, value, "the allocator refuses a setting");
             }
+        }
+    }
+}
+
+/// `inner`, with what the allocator holds and nothing uses given back each time that a file is done: between files there
+/// is least in use, and what lies free between blocks that stay is not given back by itself.
+pub fn trimming(inner: Arc<dyn RunObserver>) -> Arc<dyn RunObserver> {
+    Arc::new(Trimming { inner })
+}
+
+struct Trimming {
+    inner: Arc<dyn RunObserver>,
+}
+
+impl RunObserver for Trimming {
+    fn observe(&self, event: &RunEvent) {
+        self.inner.observe(event);
+        if matches!(event, RunEvent::Committed { .. }) {
+            trim();
+        }
+    }
+}
+
+fn trim() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        // SAFETY: `malloc_trim` takes a number and locks the allocator's arenas itself; blocks in use stay where they are.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::malloc_trim(0);
         }
     }
 }

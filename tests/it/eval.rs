@@ -207,14 +207,7 @@ fn what_does_not_fit_is_said() {
         (&reasoning(&["--from-warehouse", "--warehouse", "no/such"]), "holds no reasoning"),
         (&["eval", "reasoning"], "nothing to judge"),
         (
-            &drugcomb(&[
-                "--cascade-curve",
-                "3",
-                "--extractor",
-                "cascade",
-                "--cascade-model",
-                TINY_DDI13,
-            ]),
+            &drugcomb(&["--cascade-curve", "3", "--extractor", "cascade", "--cascade-model", TINY_DDI13]),
             "was trained for ddi13",
         ),
     ];

@@ -21,7 +21,7 @@ use crate::cluster::ClusterArgs;
 use crate::config::Settings;
 use crate::inputs::{InputArgs, InputReport};
 use crate::spool::Spool;
-use crate::{exit, metrics, resources, signals, top};
+use crate::{exit, memory, metrics, resources, signals, top};
 
 /// What a run keeps, and when it counts as gone wrong.
 #[derive(Debug, Args)]
@@ -95,7 +95,8 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         }
         true => {
             let loaded = resources::extraction(&settings, &run_id, started.timestamp_micros())?;
-            let session = Session::new(&SessionOptions::with_threads(settings.threads), loaded.resources)?;
+            let session =
+                Session::new(&SessionOptions::with_threads(settings.threads).reading_once(), loaded.resources)?;
             (Arc::new(session), Some(loaded.settings))
         }
         false => (Arc::new(planning.clone()), None),
@@ -111,7 +112,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         stop,
     };
     let verb = options.verb;
-    let progress = metrics::counting(&settings, verb, Arc::new(inputs.progress))?;
+    let progress = memory::trimming(metrics::counting(&settings, verb, Arc::new(inputs.progress))?);
     let summary = run_files(&warehouse, engine, inputs.stream, options, progress).await?;
     let articles = articles(summary.counts.records_read);
     if settings.json {

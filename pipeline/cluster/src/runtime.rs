@@ -8,6 +8,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use rexdrug_operators::functions::functions;
 use rexdrug_operators::lexicon::Lexicon;
+use rexdrug_pipeline::session::no_caches;
 use rexdrug_pipeline::warehouse::Staging;
 
 /// Bytes that sorts, joins and aggregations of a process may hold before they spill; our operators do without.
@@ -15,7 +16,10 @@ const MEMORY: usize = 1 << 30;
 
 /// A runtime that knows the store of the warehouse.
 pub(crate) fn runtime(staging: &Staging) -> Result<Arc<RuntimeEnv>> {
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(MEMORY))).build_arc()?;
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(MEMORY)))
+        .with_cache_manager(no_caches())
+        .build_arc()?;
     let (url, store) = staging.bucket();
     runtime.register_object_store(url, Arc::clone(store));
     Ok(runtime)

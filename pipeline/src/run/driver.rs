@@ -81,7 +81,10 @@ pub async fn run_files(
     let (read, to_extract) = mpsc::channel(options.prefetch);
     let (extracted, mut to_commit) = mpsc::channel(1);
     let mut stages: JoinSet<Result<(), PipelineError>> = JoinSet::new();
-    stages.spawn(ingest_stage(warehouse.clone(), files, Arc::clone(&options), read));
+    // What is read costs memory as extraction does, and one reader is faster than any model: a second one at its side is
+    // for engines of many machines, or for runs that only read.
+    let readers = options.extract.as_ref().map_or(options.prefetch, |_| engine.files_at_once().min(options.prefetch));
+    stages.spawn(ingest_stage(warehouse.clone(), files, readers.max(1), Arc::clone(&options), read));
     let to_engine = ExtractStage::new(warehouse.clone(), engine, Arc::clone(&options), Arc::clone(&observer));
     stages.spawn(to_engine.run(to_extract, extracted));
     let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
@@ -126,18 +129,18 @@ async fn patience(stop: &Stop) {
     tokio::time::sleep(PATIENCE).await;
 }
 
-/// Files in order, `prefetch` of them at once, each a task of its own: a file that waits to be taken must not keep
+/// Files in order, `readers` of them at once, each a task of its own: a file that waits to be taken must not keep
 /// another from being polled, which may hold a lock on a table that the commit stage needs.
 async fn ingest_stage(
     warehouse: Warehouse,
     files: impl Stream<Item = impl Into<Input> + Send + 'static> + Send,
+    readers: usize,
     options: Arc<RunOptions>,
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
-    let prefetch = options.prefetch;
     let parcels = files
         .map(|input| tokio::spawn(ingest_parcel(warehouse.clone(), input.into(), Arc::clone(&options))))
-        .buffered(prefetch);
+        .buffered(readers);
     let mut parcels = std::pin::pin!(parcels);
     while let Some(parcel) = parcels.next().await {
         let parcel =

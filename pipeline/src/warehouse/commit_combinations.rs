@@ -3,7 +3,9 @@
 //! The rule does not look at history, so it gives the same table however often it was started before: of the touched
 //! documents, keep what another live owner wrote, drop everything else, add what this file owns.
 
-use std::collections::{HashMap, HashSet};
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use rexdrug_schemas::{COMBINATIONS, DOCUMENTS, SourceRef};
 
@@ -15,7 +17,7 @@ use super::hook::CommitPoint;
 use super::keys::KeySet;
 use super::ledger::{CombinationsEntry, ExtractionKey};
 use super::lookup::{FileRows, Wanted, find_rows};
-use super::resolve::{IncomingRow, Owner};
+use super::resolve::{IncomingRow, Owner, Owners};
 use super::spool::SpoolFile;
 use super::upload::Uploads;
 
@@ -74,7 +76,7 @@ impl Warehouse {
                     .iter()
                     .filter(|row| {
                         let owner = owners.get(&row.doc_id).filter(|owner| stays(owner));
-                        owner.is_none_or(|owner| *owner != Owner::new(&row.source, row.record))
+                        owner.is_none_or(|owner| !owner.is(&row.source, row.record))
                     })
                     .map(|row| row.row)
                     .collect();
@@ -107,48 +109,42 @@ impl Warehouse {
     }
 
     /// Live owners of the touched documents now.
-    async fn owners(&self, job: &CombinationsJob<'_>, files_read: &mut u64) -> Result<HashMap<String, Owner>> {
-        let Some(documents) = self.inner.documents.current().await? else { return Ok(HashMap::new()) };
+    async fn owners<'j>(&self, job: &'j CombinationsJob<'_>, files_read: &mut u64) -> Result<Cow<'j, Owners>> {
+        let Some(documents) = self.inner.documents.current().await? else { return Ok(Cow::Owned(Owners::new())) };
         let (mut owners, skip) = match &job.known {
-            Some(known) if known.version == documents.version => return Ok(known.owners.clone()),
+            Some(known) if known.version == documents.version => return Ok(Cow::Borrowed(&known.owners)),
             Some(known) => {
                 // A file of ours some of whose rows were marked since does not tell by its path what is left.
                 let whole = documents.files.iter().filter(|file| file.deleted() == 0);
                 let live: HashSet<&str> = whole.map(|file| file.path.as_ref()).collect();
                 if known.own_paths.iter().all(|path| live.contains(path.as_str())) {
                     let own = known.owners.iter().filter(|(_, owner)| owner.is_of(job.source));
-                    let own: HashMap<String, Owner> = own.map(|(id, owner)| (id.clone(), owner.clone())).collect();
-                    (own, known.own_paths.clone())
+                    (own.map(|(id, owner)| (Arc::clone(id), owner.clone())).collect(), known.own_paths.clone())
                 } else {
-                    (HashMap::new(), HashSet::new())
+                    (Owners::new(), HashSet::new())
                 }
             }
-            None => (HashMap::new(), HashSet::new()),
+            None => (Owners::new(), HashSet::new()),
         };
         let mut files = documents.files_with(&job.touched);
         files.retain(|file| !skip.contains(file.path.as_ref()));
         *files_read += files.len() as u64;
         let rows = find_rows(DOCUMENTS.name, &documents.store(), files, Wanted::Keys(&job.touched)).await?;
         owners.extend(owners_of(rows));
-        Ok(owners)
+        Ok(Cow::Owned(owners))
     }
 }
 
 /// Owners by document, of rows of `documents`.
-pub(crate) fn owners_of(files: Vec<FileRows>) -> impl Iterator<Item = (String, Owner)> {
+pub(crate) fn owners_of(files: Vec<FileRows>) -> impl Iterator<Item = (Arc<str>, Owner)> {
     files.into_iter().flat_map(|file| file.rows).map(|row| (row.doc_id, Owner::new(&row.source, row.record)))
 }
 
 /// Spooled rows, per spool file and sorted, whose document does not belong to `source` (any more).
-pub(crate) fn not_owned(
-    source: &SourceRef,
-    spools: usize,
-    rows: &[IncomingRow],
-    owners: &HashMap<String, Owner>,
-) -> Vec<Vec<u64>> {
+pub(crate) fn not_owned(source: &SourceRef, spools: usize, rows: &[IncomingRow], owners: &Owners) -> Vec<Vec<u64>> {
     let mut dropped = vec![Vec::new(); spools];
     for row in rows {
-        if owners.get(&row.doc_id) != Some(&Owner::new(source, row.record))
+        if owners.get(&row.doc_id).is_none_or(|owner| !owner.is(source, row.record))
             && let Some(rows) = dropped.get_mut(row.spool)
         {
             rows.push(row.row);

@@ -1,6 +1,6 @@
 //! Step one: one Delta commit that adds a file's live documents and takes out what they replace or delete.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use deltalake::kernel::{Add, Remove};
 use rexdrug_schemas::DOCUMENTS;
@@ -11,14 +11,14 @@ use super::error::Result;
 use super::hook::CommitPoint;
 use super::ledger::DocumentsEntry;
 use super::lookup::{FileRows, Wanted, find_rows};
-use super::resolve::{Incoming, Owner, Resolution, resolve};
+use super::resolve::{Incoming, Owners, Resolution, resolve};
 use super::table::{Committed, Loaded};
 use super::upload::Uploads;
 
 /// Who owns the touched documents, as of one version of the table.
 pub(crate) struct KnownOwners {
     pub(crate) version: u64,
-    pub(crate) owners: HashMap<String, Owner>,
+    pub(crate) owners: Owners,
     /// Files of that commit: as long as they are live, all their rows are this file's and need no reading.
     pub(crate) own_paths: HashSet<String>,
 }

@@ -1,7 +1,5 @@
 //! The `extract` verb: new combinations for the documents that a source file owns already.
 
-use std::collections::HashMap;
-
 use arrow::array::RecordBatch;
 use rexdrug_schemas::{COMBINATIONS, DOCUMENTS, SourceRef};
 
@@ -14,7 +12,7 @@ use super::incoming::read_keys;
 use super::keys::KeySet;
 use super::ledger::{CombinationsEntry, ExtractionKey};
 use super::lookup::{FileRows, Wanted, find_rows};
-use super::resolve::Owner;
+use super::resolve::Owners;
 use super::run_row::{CommitCounts, RunDraft, run_batch};
 use super::spool::SpoolFile;
 use super::upload::Uploads;
@@ -113,7 +111,7 @@ impl Warehouse {
         let mut uploads = self.uploads();
         let mut files_read = 0;
         let mut attempts = Attempts::new(handle, &job.source);
-        let touched = KeySet::new(rows.iter().map(|row| row.doc_id.clone()));
+        let touched = KeySet::new(rows.iter().map(|row| &row.doc_id));
         let mut ours = None;
         loop {
             let base = handle.current_or_create().await?;
@@ -156,8 +154,8 @@ impl Warehouse {
         }
     }
 
-    async fn owners_now(&self, keys: &KeySet, files_read: &mut u64) -> Result<HashMap<String, Owner>> {
-        let Some(documents) = self.inner.documents.current().await? else { return Ok(HashMap::new()) };
+    async fn owners_now(&self, keys: &KeySet, files_read: &mut u64) -> Result<Owners> {
+        let Some(documents) = self.inner.documents.current().await? else { return Ok(Owners::new()) };
         let files = documents.files_with(keys);
         *files_read += files.len() as u64;
         let rows = find_rows(DOCUMENTS.name, &documents.store(), files, Wanted::Keys(keys)).await?;

@@ -120,7 +120,7 @@ fn read_batch(
             return Err(refused(table, source, format!("pmid {number} beside {doc_id}"), format!("{pmid:?}")));
         }
         rows.push(IncomingRow {
-            doc_id: doc_id.to_owned(),
+            doc_id: doc_id.into(),
             version: versions.map_or(0, |versions| versions.value(at)),
             record: records.value(at),
             spool,

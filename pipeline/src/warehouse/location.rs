@@ -82,6 +82,12 @@ impl Location {
             .map_err(|error| WarehouseError::Location { uri: self.display(), reason: error.to_string() })
     }
 
+    /// Bytes of the parts in which files are sent to the store.
+    pub(crate) fn part_bytes(&self) -> usize {
+        // Object stores take no smaller parts but the last; a disk is sent what a thread writes at once.
+        if self.root.scheme() == "file" { 256 << 10 } else { 5 << 20 }
+    }
+
     /// The root, ending in a slash.
     pub(crate) fn root(&self) -> &Url {
         &self.root

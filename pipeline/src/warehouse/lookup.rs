@@ -1,5 +1,7 @@
 //! Reads the key columns of the files that may hold some documents; never whole tables, never texts.
 
+use std::sync::Arc;
+
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use deltalake::logstore::ObjectStoreRef;
@@ -23,10 +25,10 @@ const CONCURRENCY: usize = 4;
 /// One row of `documents` or `combinations`, by its keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyRow {
-    pub(crate) doc_id: String,
+    pub(crate) doc_id: Arc<str>,
     /// PMID version; 0 in tables without one.
     pub(crate) version: i32,
-    pub(crate) source: SourceRef,
+    pub(crate) source: Arc<SourceRef>,
     pub(crate) record: i64,
     /// Number of the row in its file, from 0.
     pub(crate) row: u64,
@@ -86,7 +88,7 @@ async fn rows_of_file(
     let metadata = ArrowReaderMetadata::load_async(&mut reader, ArrowReaderOptions::new())
         .await
         .map_err(|error| failed(&error))?;
-    let footer = std::sync::Arc::clone(metadata.metadata());
+    let footer = Arc::clone(metadata.metadata());
     let deleted = file.deleted_rows()?;
     let mut found = Vec::new();
     let mut first_row = 0_u64;
@@ -140,16 +142,25 @@ fn collect(table: &str, batch: &RecordBatch, base: u64, wanted: Wanted<'_>, foun
             .ok_or_else(|| missing(name))
     };
     let (sequence, record) = (long("source_seq")?, long("source_record")?);
+    let is = |source: &SourceRef, at: usize| {
+        (source.source_file.as_str(), source.source_md5.as_str(), source.source_seq)
+            == (file.value(at), md5.value(at), sequence.value(at))
+    };
     for at in 0..batch.num_rows() {
         if wanted.takes(&keys, at) {
-            found.push(KeyRow {
-                doc_id: doc_id.value(at).to_owned(),
-                version: version.map_or(0, |version| version.value(at)),
-                source: SourceRef {
+            // Rows of a source file lie side by side, so one copy of its name and digest serves most of them.
+            let source = match found.last() {
+                Some(row) if is(&row.source, at) => Arc::clone(&row.source),
+                _ => Arc::new(SourceRef {
                     source_file: file.value(at).to_owned(),
                     source_md5: md5.value(at).to_owned(),
                     source_seq: sequence.value(at),
-                },
+                }),
+            };
+            found.push(KeyRow {
+                doc_id: doc_id.value(at).into(),
+                version: version.map_or(0, |version| version.value(at)),
+                source,
                 record: record.value(at),
                 row: base + at as u64,
             });

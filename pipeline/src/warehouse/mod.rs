@@ -141,7 +141,7 @@ impl Warehouse {
     }
 
     fn uploads(&self) -> Uploads {
-        Uploads::new(Arc::clone(&self.scratch))
+        Uploads::new(Arc::clone(&self.scratch), self.inner.location.part_bytes())
     }
 
     /// A folder for files that are uploaded next.

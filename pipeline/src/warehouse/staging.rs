@@ -50,6 +50,7 @@ pub struct Staging {
     documents: ObjectStoreRef,
     combinations: ObjectStoreRef,
     side: ObjectStoreRef,
+    part_bytes: usize,
 }
 
 impl Warehouse {
@@ -65,6 +66,7 @@ impl Warehouse {
             documents: store_at(location, DOCUMENTS.name)?,
             combinations: store_at(location, COMBINATIONS.name)?,
             side: store_at(location, SIDE)?,
+            part_bytes: location.part_bytes(),
         })
     }
 }
@@ -99,7 +101,7 @@ impl Staging {
     /// [`WarehouseError::Local`] and [`WarehouseError::Delta`] for the two ends of the copy.
     pub async fn stage(&self, table: &'static Table, spool: &mut SpoolFile) -> Result<()> {
         if spool.stored.is_none() {
-            spool.stored = Some(send(table, self.store(table)?, &spool.path).await?.0);
+            spool.stored = Some(send(table, self.store(table)?, &spool.path, self.part_bytes).await?.0);
         }
         Ok(())
     }
@@ -112,7 +114,7 @@ impl Staging {
         let path = spool.path.clone();
         let hashed = tokio::task::spawn_blocking(move || sha256_of(&path)).await;
         let sha256 = hashed.map_err(|error| WarehouseError::local(&spool.path, "hash it", error))??;
-        let (name, bytes) = send(table, self.store(table)?, &spool.path).await?;
+        let (name, bytes) = send(table, self.store(table)?, &spool.path, self.part_bytes).await?;
         Ok(StagedFile { name, rows: spool.rows, bytes, sha256 })
     }
 

@@ -28,6 +28,7 @@ pub(crate) const COPY_BATCH: usize = 256;
 /// Uploads of one commit, kept over its attempts so that a lost race costs no second upload.
 pub(crate) struct Uploads {
     scratch: Arc<Path>,
+    part_bytes: usize,
     made: HashMap<(String, Vec<u64>), Option<Add>>,
     /// Length of the deletion vector of each file that was marked.
     marks: HashMap<String, u64>,
@@ -38,9 +39,9 @@ pub(crate) struct Uploads {
 }
 
 impl Uploads {
-    /// None yet; rows that are written again wait below `scratch`.
-    pub(crate) fn new(scratch: Arc<Path>) -> Self {
-        Self { scratch, made: HashMap::new(), marks: HashMap::new(), bytes_rewritten: 0, bytes_added: 0 }
+    /// None yet; rows that are written again wait below `scratch`, and uploads are sent in parts of `part_bytes`.
+    pub(crate) fn new(scratch: Arc<Path>, part_bytes: usize) -> Self {
+        Self { scratch, part_bytes, made: HashMap::new(), marks: HashMap::new(), bytes_rewritten: 0, bytes_added: 0 }
     }
 
     /// Uploads a spool file without the rows `dropped` (sorted); none when no row remains.
@@ -60,12 +61,12 @@ impl Uploads {
         } else if dropped.is_empty() {
             Some(match stored(store, spool).await {
                 Some(name) => added(table, name, &spool.path, spool.bytes)?,
-                None => upload(table, store, &spool.path).await?,
+                None => self.upload(table, store, &spool.path).await?,
             })
         } else {
             let scratch = scratch_in(&self.scratch)?;
             let kept = filter_local(table, spool.path.clone(), scratch.path().to_owned(), dropped.to_vec()).await?;
-            Some(upload(table, store, &kept.path).await?)
+            Some(self.upload(table, store, &kept.path).await?)
         };
         self.bytes_added += add.as_ref().map_or(0, |add| u64::try_from(add.size).unwrap_or_default());
         self.made.insert(key, add.clone());
@@ -86,10 +87,16 @@ impl Uploads {
         }
         let scratch = scratch_in(&self.scratch)?;
         let kept = filter_stored(table, store, file, scratch.path(), dropped).await?;
-        let add = if kept.rows == 0 { None } else { Some(upload(table, store, &kept.path).await?) };
+        let add = if kept.rows == 0 { None } else { Some(self.upload(table, store, &kept.path).await?) };
         self.bytes_rewritten += add.as_ref().map_or(0, |add| u64::try_from(add.size).unwrap_or_default());
         self.made.insert(key, add.clone());
         Ok(add)
+    }
+
+    /// Streams a local Parquet file to a unique name in the store.
+    async fn upload(&self, table: &'static Table, store: &ObjectStoreRef, path: &Path) -> Result<Add> {
+        let (name, size) = send(table, store, path, self.part_bytes).await?;
+        added(table, &name, path, size)
     }
 
     /// Counts a deletion vector, once however many attempts its commit takes.
@@ -114,12 +121,6 @@ pub(crate) fn scratch_in(root: &Path) -> Result<Scratch> {
     Scratch::create(root).map_err(|error| WarehouseError::local(root, "create a folder", error))
 }
 
-/// Streams a local Parquet file to a unique name in the store.
-async fn upload(table: &'static Table, store: &ObjectStoreRef, path: &Path) -> Result<Add> {
-    let (name, size) = send(table, store, path).await?;
-    added(table, &name, path, size)
-}
-
 /// Name of `spool` in `store`, where it lies there whole.
 async fn stored<'s>(store: &ObjectStoreRef, spool: &'s SpoolFile) -> Option<&'s str> {
     let name = spool.stored.as_deref()?;
@@ -127,13 +128,20 @@ async fn stored<'s>(store: &ObjectStoreRef, spool: &'s SpoolFile) -> Option<&'s 
     (facts.size == spool.bytes).then_some(name)
 }
 
-/// Streams a local file to a new unique name in the store; gives the name and the bytes.
-pub(crate) async fn send(table: &'static Table, store: &ObjectStoreRef, path: &Path) -> Result<(String, u64)> {
+/// Streams a local file to a new unique name in the store, in parts of `part_bytes`; gives the name and the bytes. One
+/// part is sent while the next is read, so two are in memory, and no more, however slow the store is.
+pub(crate) async fn send(
+    table: &'static Table,
+    store: &ObjectStoreRef,
+    path: &Path,
+    part_bytes: usize,
+) -> Result<(String, u64)> {
     let local = |action: &'static str| move |error: std::io::Error| WarehouseError::local(path, action, error);
     let name = format!("part-{}.parquet", uuid::Uuid::new_v4());
     let mut source = tokio::fs::File::open(path).await.map_err(local("open it"))?;
     let size = source.metadata().await.map_err(local("stat it"))?.len();
-    let mut target = BufWriter::new(Arc::clone(store), object_store::path::Path::from(name.as_str()));
+    let place = object_store::path::Path::from(name.as_str());
+    let mut target = BufWriter::with_capacity(Arc::clone(store), place, part_bytes).with_max_concurrency(1);
     let sent = match tokio::io::copy(&mut source, &mut target).await {
         Ok(_) => target.shutdown().await,
         Err(error) => {

@@ -26,7 +26,7 @@ fn shipped_folders() -> Vec<PathBuf> {
         }
         there
     };
-    ["rexdrug-base", "rexdrug-mini"].iter().filter(there).map(|name| models.join(name)).collect()
+    ["rexdrug-base", "rexdrug-mini"].into_iter().filter(there).map(|name| models.join(name)).collect()
 }
 
 /// False, with a message, only where no ONNX Runtime is found.
