@@ -29,7 +29,7 @@ pub struct Global {
     /// Config file [default: ./rexdrug.toml when it is there]
     #[arg(long, global = true, env = "REXDRUG_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Model folder [default: data/models/rexdrug-mini beside the working folder or the binary]
+    /// Model folder [default: data/models/rexdrug-base beside the working folder or the binary]
     #[arg(long, global = true, env = "REXDRUG_MODEL", value_name = "DIR")]
     pub model: Option<PathBuf>,
     /// Compiled lexicon [default: the seed lexicon in the binary]

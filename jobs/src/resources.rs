@@ -22,7 +22,7 @@ use crate::{failpoint, spool};
 const SEED_LEXICON: &[u8] = include_bytes!("../../data/lexicon/seed.lexicon");
 
 /// The default model, relative to the working folder or a folder above the binary.
-const DEFAULT_MODEL: &str = "data/models/rexdrug-mini";
+const DEFAULT_MODEL: &str = "data/models/rexdrug-base";
 
 /// The lexicon named in the settings, else the seed lexicon that the binary carries.
 ///

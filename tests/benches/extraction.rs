@@ -29,7 +29,7 @@ fn setting(name: &str, default: &str) -> String {
 #[tokio::main]
 async fn main() {
     let sentences: usize = setting("REXDRUG_BENCH_SENTENCES", "1000").parse().expect("a number");
-    let default_model = corpus::root().join("data/models/rexdrug-mini").display().to_string();
+    let default_model = corpus::root().join("data/models/rexdrug-base").display().to_string();
     let model = setting("REXDRUG_BENCH_MODEL", &default_model);
     let device: Device = setting("REXDRUG_BENCH_DEVICE", "cpu").parse().expect("a device");
     let context = Arc::new(TaskContext::default());

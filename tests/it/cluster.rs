@@ -230,7 +230,7 @@ fn three_workers_make_the_rows_of_the_local_engine() {
 
 #[test]
 fn the_default_model_reaches_workers_through_the_warehouse() {
-    let model = root().join("data/models/rexdrug-mini");
+    let model = root().join("data/models/rexdrug-base");
     let case = Case::new(3, 6, &model.to_string_lossy());
     let cluster = Cluster::start(1);
     cluster.ends_well(&case, cluster.begin(&case), "3 files, default model", Instant::now());

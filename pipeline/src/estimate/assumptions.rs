@@ -67,9 +67,9 @@ pub(super) static MATCH_SECONDS: Assumption = Assumption {
 };
 pub(super) static CLASSIFIER_CPU: Assumption = Assumption {
     name: "classifier on one core",
-    value: 105.0,
+    value: 15.0,
     unit: "sentences a second",
-    from: "211 on two cores, docs/benchmarks.md",
+    from: "rexdrug-base, 30 on two cores, docs/models/rexdrug-base.md; rexdrug-mini does 105",
 };
 pub(super) static CLASSIFIER_CUDA: Assumption =
     Assumption { name: "classifier on a GPU", value: 2000.0, unit: "sentences a second", from: GUESS };

@@ -604,7 +604,7 @@ async fn refused_mentions_are_told() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_first_pass_settles_what_states_nothing_and_changes_nothing_else() {
     if runtime() {
-        for folder in shipped_folders() {
+        for folder in shipped_folders().into_iter().filter(|folder| folder.join("first_pass.json").is_file()) {
             first_pass_settles(&folder).await;
         }
     }
