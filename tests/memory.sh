@@ -4,7 +4,7 @@
 # MEDLINE has 30,000 records a file; the default of 2,500 is quicker and hides what grows with a file.
 # Needs the corpus generator beside the repository. Fails where many files take MORE percent more than one.
 set -euo pipefail
-. "$(dirname "$0")/corpus.sh"
+. "$(dirname "$0")/measuring.sh"
 files="${FILES:-40}" records="${RECORDS:-2500}" big="${BIG:-30000}" more="${MORE:-10}"
 # Peak resident memory of a command, and what of it was not pages of files (the binary, libraries), in KiB.
 peak() {

@@ -3,7 +3,7 @@
 #   REXDRUG_BIN=target/release/rexdrug tests/update_cost.sh
 # Needs the corpus generator beside the repository.
 set -euo pipefail
-. "$(dirname "$0")/corpus.sh"
+. "$(dirname "$0")/measuring.sh"
 files="${FILES:-34}" records="${RECORDS:-30000}"
 run() { "$bin" run "$@" --top 0 --json --model "${MODEL:-scripted:keyword=with}" 2>"$work/log" || { [ $? = 1 ] || { cat "$work/log" >&2; exit 2; }; }; }
 python3 "$generator" "$work/corpus" --baseline "$files" --updates 1 --records "$records" >/dev/null
