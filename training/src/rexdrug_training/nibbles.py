@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
+from .quantise import halve
+
 MIDDLE = 8
 # `accuracy_level` of MatMulNBits: what is multiplied; 4 would round activations to int8.
 FP32 = 1
@@ -112,13 +114,9 @@ def nibble(source: Path, target: Path, group: int = 64, smallest: int = 1 << 16)
         place = list(graph.node).index(node)
         graph.node.remove(node)
         _replace(graph, tensors.pop(name), nodes, place)
-    for name, tensor in tensors.items():
-        values = numpy_helper.to_array(tensor)
-        if values.size >= 1 << 12 and 1 not in values.shape:
-            writer = _Writer(graph, name)
-            half = writer.constant("half", values.astype(np.float16))
-            writer.nodes.append(helper.make_node("Cast", [half], [name], name=f"{name}_expand", to=TensorProto.FLOAT))
-            _replace(graph, tensor, writer.nodes, 0)
+    for tensor in tensors.values():
+        if int(np.prod(tensor.dims)) >= 1 << 12 and 1 not in tensor.dims:
+            halve(graph, tensor)
     model.opset_import.append(helper.make_opsetid("com.microsoft", 1))
     onnx.checker.check_model(model)
     onnx.save(model, str(target))

@@ -1,4 +1,4 @@
-"""fp32 graph -> the shipped one. Four forms, measured against each other by `compare` (see README).
+"""fp32 graph -> the shipped one. Four forms, measured against each other by `compare` (see README); a fifth is in `nibbles`.
 
 half         16-bit weights that ONNX Runtime expands once, when it loads the graph: fp32 speed and results
              (no dependence on batch mates), half the size, word vectors a quarter.
@@ -48,6 +48,16 @@ def word_rows(source: Path, target: Path, smallest: int = 1 << 20) -> None:
     onnx.save(model, str(target))
 
 
+def halve(graph: onnx.GraphProto, tensor: TensorProto) -> None:
+    """Stores an fp32 constant in 16 bits behind a Cast, which is folded into it when the graph is loaded."""
+    values, name = numpy_helper.to_array(tensor), tensor.name
+    if np.abs(values).max() > 6e4:
+        raise ValueError(f"{name} holds {np.abs(values).max():.0f}, more than 16 bits can; use another form")
+    graph.initializer.remove(tensor)
+    graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), name + "_half"))
+    graph.node.insert(0, helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT, name=name + "_cast"))
+
+
 def half(source: Path, target: Path, smallest: int = 1 << 12) -> None:
     """Word vectors as in `word_rows`; every other fp32 matrix of `smallest` values or more is stored in 16 bits
     behind a Cast, which is folded into the constant when the graph is loaded."""
@@ -58,12 +68,7 @@ def half(source: Path, target: Path, smallest: int = 1 << 12) -> None:
     for tensor in list(model.graph.initializer):
         if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) != 2 or int(np.prod(tensor.dims)) < smallest or 1 in tensor.dims:
             continue
-        values, name = numpy_helper.to_array(tensor), tensor.name
-        if np.abs(values).max() > 6e4:
-            raise ValueError(f"{source}: {name} holds {np.abs(values).max():.0f}, more than 16 bits can; use another form")
-        model.graph.initializer.remove(tensor)
-        model.graph.initializer.append(numpy_helper.from_array(values.astype(np.float16), name + "_half"))
-        model.graph.node.insert(0, helper.make_node("Cast", [name + "_half"], [name], to=TensorProto.FLOAT, name=name + "_cast"))
+        halve(model.graph, tensor)
     onnx.checker.check_model(model)
     onnx.save(model, str(target))
 

@@ -52,7 +52,7 @@ use worker::{Rules, Worker};
 /// Sentences in a row that may fail before the run stops.
 const FAILURES_IN_A_ROW: usize = 256;
 
-/// Sessions on the processor when nobody says how many: each holds the expanded weights, so more cores are more threads of
+/// Sessions on the processor when nobody says how many: each holds the weights, so more cores are more threads of
 /// these, not more copies.
 const MOST_SESSIONS: usize = 8;
 
