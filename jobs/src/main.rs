@@ -46,7 +46,6 @@ use clap::Parser;
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
 fn main() -> ExitCode {
-    memory::bound();
     let cli = cli::Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -36,9 +36,10 @@ impl SessionOptions {
         Self { partitions: threads.max(1), batch_rows: 1024, memory_bytes: 1 << 30, remembers_files: true }
     }
 
-    /// The same for a session that reads every file once.
+    /// The same for a session that reads every file once: no file is remembered, and batches are of 256 documents, of
+    /// which the texts, their sentences and candidates are in memory once a partition.
     pub fn reading_once(self) -> Self {
-        Self { remembers_files: false, ..self }
+        Self { remembers_files: false, batch_rows: self.batch_rows.min(256), ..self }
     }
 }
 

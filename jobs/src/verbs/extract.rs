@@ -14,7 +14,7 @@ use super::run::{report, verdict};
 use crate::config::Settings;
 use crate::progress::Progress;
 use crate::spool::Spool;
-use crate::{memory, metrics, resources, signals};
+use crate::{metrics, resources, signals};
 
 /// Replaces the combinations of every source file whose model or lexicon is another than the given one.
 #[derive(Debug, Args)]
@@ -56,7 +56,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
         stop,
     };
     let files = warehouse.sources().await?.len();
-    let progress = memory::trimming(metrics::counting(&settings, "extract", Arc::new(Progress::over_sources(files)))?);
+    let progress = metrics::counting(&settings, "extract", Arc::new(Progress::over_sources(files)))?;
     let summary = extract_again(&warehouse, &session, options, loaded.settings, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);

@@ -21,7 +21,7 @@ use crate::cluster::ClusterArgs;
 use crate::config::Settings;
 use crate::inputs::{InputArgs, InputReport};
 use crate::spool::Spool;
-use crate::{exit, memory, metrics, resources, signals, top};
+use crate::{exit, metrics, resources, signals, top};
 
 /// What a run keeps, and when it counts as gone wrong.
 #[derive(Debug, Args)]
@@ -112,7 +112,7 @@ pub async fn run(args: RunArgs, settings: &Settings, extract: bool) -> Result<Ex
         stop,
     };
     let verb = options.verb;
-    let progress = memory::trimming(metrics::counting(&settings, verb, Arc::new(inputs.progress))?);
+    let progress = metrics::counting(&settings, verb, Arc::new(inputs.progress))?;
     let summary = run_files(&warehouse, engine, inputs.stream, options, progress).await?;
     let articles = articles(summary.counts.records_read);
     if settings.json {

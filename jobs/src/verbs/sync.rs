@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::progress::Progress;
 use crate::spool::Spool;
 use crate::verbs::run::RunRules;
-use crate::{exit, memory, metrics, resources, signals};
+use crate::{exit, metrics, resources, signals};
 
 /// How long the lease holds without renewal: so long a second sync waits after this one was killed.
 const LEASE_LENGTH: Duration = Duration::from_secs(120);
@@ -90,7 +90,7 @@ pub async fn run(args: SyncArgs, settings: &Settings) -> Result<ExitCode> {
     let loaded = resources::extraction(&settings, &run_id, Utc::now().timestamp_micros());
     let session = loaded.and_then(|loaded| {
         let session = Session::new(&SessionOptions::with_threads(settings.threads).reading_once(), loaded.resources)?;
-        let progress = memory::trimming(metrics::counting(&settings, "sync", Arc::new(Progress::over_sources(0)))?);
+        let progress = metrics::counting(&settings, "sync", Arc::new(Progress::over_sources(0)))?;
         Ok((session, loaded.settings, progress))
     });
     let (session, extraction, progress) = match session {

@@ -10,7 +10,7 @@ use rexdrug_operators::backend::BackendInfo;
 use rexdrug_operators::drug_prefilter::PrefilterOptions;
 use rexdrug_operators::extract::{self, ExtractOptions};
 use rexdrug_schemas::RunStatus;
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::engine::{Engine, Extracted};
@@ -84,7 +84,15 @@ pub async fn run_files(
     // What is read costs memory as extraction does, and one reader is faster than any model: a second one at its side is
     // for engines of many machines, or for runs that only read.
     let readers = options.extract.as_ref().map_or(options.prefetch, |_| engine.files_at_once().min(options.prefetch));
-    stages.spawn(ingest_stage(warehouse.clone(), files, readers.max(1), Arc::clone(&options), read));
+    let bulky = bulky_turns(options.extract.is_some() && engine.files_at_once() == 1);
+    stages.spawn(ingest_stage(
+        warehouse.clone(),
+        files,
+        readers.max(1),
+        Arc::clone(&options),
+        Arc::clone(&bulky),
+        read,
+    ));
     let to_engine = ExtractStage::new(warehouse.clone(), engine, Arc::clone(&options), Arc::clone(&observer));
     stages.spawn(to_engine.run(to_extract, extracted));
     let mut summary = RunSummary { run_id: options.run_id.clone(), ..RunSummary::default() };
@@ -101,7 +109,7 @@ pub async fn run_files(
             },
         };
         tokio::select! {
-            committed = commit_parcel(warehouse, parcel, &options, observer.as_ref(), &mut summary) => committed?,
+            committed = commit_parcel(warehouse, parcel, &options, &bulky, observer.as_ref(), &mut summary) => committed?,
             () = patience(&options.stop) => {
                 summary.stopped = true;
                 break;
@@ -124,6 +132,15 @@ pub async fn run_files(
     Ok(summary)
 }
 
+/// Turns at reading or committing a file, which hold more memory than all else of a run but the model.
+///
+/// Beside one engine on this machine there is one turn: its model sets the pace, so a file that is not read while another
+/// is committed costs no time, and a run over many files needs little more memory than over one. Engines of many machines
+/// must be kept fed, and a run that only reads waits for nothing else: there reading and committing go on at once.
+fn bulky_turns(in_turn: bool) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(if in_turn { 1 } else { Semaphore::MAX_PERMITS }))
+}
+
 async fn patience(stop: &Stop) {
     stop.asked().await;
     tokio::time::sleep(PATIENCE).await;
@@ -136,10 +153,13 @@ async fn ingest_stage(
     files: impl Stream<Item = impl Into<Input> + Send + 'static> + Send,
     readers: usize,
     options: Arc<RunOptions>,
+    bulky: Arc<Semaphore>,
     out: mpsc::Sender<Parcel>,
 ) -> Result<(), PipelineError> {
     let parcels = files
-        .map(|input| tokio::spawn(ingest_parcel(warehouse.clone(), input.into(), Arc::clone(&options))))
+        .map(|input| {
+            tokio::spawn(ingest_parcel(warehouse.clone(), input.into(), Arc::clone(&options), Arc::clone(&bulky)))
+        })
         .buffered(readers);
     let mut parcels = std::pin::pin!(parcels);
     while let Some(parcel) = parcels.next().await {
@@ -152,7 +172,12 @@ async fn ingest_stage(
     Ok(())
 }
 
-async fn ingest_parcel(warehouse: Warehouse, input: Input, options: Arc<RunOptions>) -> Result<Parcel, PipelineError> {
+async fn ingest_parcel(
+    warehouse: Warehouse,
+    input: Input,
+    options: Arc<RunOptions>,
+    bulky: Arc<Semaphore>,
+) -> Result<Parcel, PipelineError> {
     let started = Utc::now();
     let identified = match &input {
         Input::Pubmed(path) | Input::Package(path) => {
@@ -164,6 +189,7 @@ async fn ingest_parcel(warehouse: Warehouse, input: Input, options: Arc<RunOptio
     if let Some(status) = warehouse.completed(&identified.source).await? {
         return Ok(Parcel::Skipped { file: identified.source.source_file, status });
     }
+    let turn = bulky.acquire().await;
     let ingested = match input {
         Input::Pubmed(path) => blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?,
         Input::Package(path) => {
@@ -171,6 +197,7 @@ async fn ingest_parcel(warehouse: Warehouse, input: Input, options: Arc<RunOptio
         }
         Input::Pack(pack) => identified.read_pack(&pack, &options.spool, &options.ingest).await?,
     };
+    drop(turn);
     warehouse.reach(CommitPoint::SourceRead)?;
     Ok(Parcel::Work { ingested: Box::new(ingested), extracted: Extracted::default(), started })
 }
@@ -187,6 +214,7 @@ async fn commit_parcel(
     warehouse: &Warehouse,
     parcel: Parcel,
     options: &RunOptions,
+    bulky: &Semaphore,
     observer: &dyn RunObserver,
     summary: &mut RunSummary,
 ) -> Result<(), PipelineError> {
@@ -228,9 +256,11 @@ async fn commit_parcel(
         combinations: extracted.combinations,
         run,
     };
+    let turn = bulky.acquire().await;
     let clock = Instant::now();
     let report = warehouse.commit_file(&job).await?;
     seconds += clock.elapsed().as_secs_f64();
+    drop(turn);
     remove(job.documents.iter().chain(&job.combinations));
     summary.count_status(status);
     finish(&report, &mut counts, summary);

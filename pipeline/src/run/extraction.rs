@@ -19,7 +19,7 @@ use super::report::{RunEvent, RunObserver};
 use crate::error::PipelineError;
 use crate::plan;
 use crate::session::Session;
-use crate::warehouse::{SpoolCompression, SpoolWriter};
+use crate::warehouse::SpoolWriter;
 
 /// Runs the plan over the spooled documents of a file.
 pub(super) async fn extract_spool(session: &Session, file: Extraction<'_>) -> Result<Extracted, PipelineError> {
@@ -53,7 +53,7 @@ pub(crate) async fn extract(
     while let Some(batch) = rows.next().await {
         let batch = batch.map_err(failed)?;
         if writer.is_none() {
-            writer = Some(SpoolWriter::create(&COMBINATIONS, spool, SpoolCompression::Zstd)?);
+            writer = Some(SpoolWriter::create(&COMBINATIONS, spool)?);
         }
         if let Some(writer) = &mut writer {
             writer.write(&batch)?;

@@ -21,7 +21,7 @@ use super::objects::ObjectReader;
 use super::quarantine::QuarantineRow;
 use super::row::DocumentRow;
 use crate::error::PipelineError;
-use crate::warehouse::{SpoolCompression, SpoolWriter};
+use crate::warehouse::SpoolWriter;
 
 /// Reason code of articles whose licence the user does not allow.
 pub(crate) const UNLICENSED: &str = "licence_not_allowed";
@@ -48,7 +48,7 @@ impl ArticleSink {
         Ok(Self {
             file,
             rows: DocumentRows::default(),
-            writer: SpoolWriter::create(&DOCUMENTS, spool, SpoolCompression::Zstd)?,
+            writer: SpoolWriter::create(&DOCUMENTS, spool)?,
             reader: ArticleReader::new(ReaderOptions { table_rows: options.table_rows, ..ReaderOptions::default() }),
             options: options.clone(),
             record: 0,

@@ -10,7 +10,7 @@ use super::input::package_sequence;
 use super::licences::LicenceFilter;
 use super::quarantine::QuarantineRow;
 use crate::error::PipelineError;
-use crate::warehouse::{SpoolCompression, SpoolFile, SpoolWriter};
+use crate::warehouse::{SpoolFile, SpoolWriter};
 use rexdrug_jats::is_archive;
 use rexdrug_pubmed::{self as pubmed, FileFault, PubmedEvent, RejectReason, RejectedRecord, SidecarCheck};
 
@@ -125,7 +125,7 @@ impl IngestedFile {
             return Ok(self);
         }
         let started = Instant::now();
-        let mut writer = SpoolWriter::create(&DOCUMENTS, spool, SpoolCompression::Zstd)?;
+        let mut writer = SpoolWriter::create(&DOCUMENTS, spool)?;
         let mut rows = DocumentRows::default();
         match pubmed::open(path) {
             Ok(reader) => {

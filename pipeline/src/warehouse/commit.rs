@@ -156,7 +156,7 @@ impl Warehouse {
     ) -> Result<()> {
         let mut uploads = self.uploads();
         let folder = self.scratch()?;
-        let mut spool = super::spool::SpoolWriter::create(handle.table, folder.path(), Default::default())?;
+        let mut spool = super::spool::SpoolWriter::create(handle.table, folder.path())?;
         for batch in rows {
             spool.write(batch)?;
         }

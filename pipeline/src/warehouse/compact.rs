@@ -14,7 +14,7 @@ use super::Warehouse;
 use super::commit::Attempts;
 use super::error::{Result, WarehouseError};
 use super::hook::CommitPoint;
-use super::spool::{SpoolCompression, SpoolWriter};
+use super::spool::SpoolWriter;
 use super::store_reader::StoreReader;
 use super::table::{Loaded, TableFile, TableHandle};
 use super::upload::{COPY_BATCH, without};
@@ -120,7 +120,7 @@ impl Warehouse {
                 continue;
             }
             let folder = self.scratch()?;
-            let mut writer = SpoolWriter::create(handle.table, folder.path(), SpoolCompression::default())?;
+            let mut writer = SpoolWriter::create(handle.table, folder.path())?;
             let store = before.store();
             for file in &group {
                 let failed = |error: &dyn std::fmt::Display| {

@@ -55,7 +55,7 @@ pub use location::{Location, redact};
 pub use members::KnownMembers;
 pub use register::KnownSource;
 pub use run_row::{CommitCounts, RunDraft};
-pub use spool::{SpoolCompression, SpoolFile, SpoolWriter};
+pub use spool::{SpoolFile, SpoolWriter};
 pub use staging::{StagedFile, Staging};
 pub use verify::{Finding, Severity, VerifyOptions, verify};
 pub use views::views_markdown;

@@ -38,16 +38,6 @@ pub struct SpoolFile {
     pub stored: Option<String>,
 }
 
-/// How Parquet pages are compressed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum SpoolCompression {
-    /// Zstandard level 1: the default, best for text.
-    #[default]
-    Zstd,
-    /// LZ4 raw: faster, a third larger.
-    Lz4,
-}
-
 /// Writes rows of one warehouse table to a local Parquet file, ready to be uploaded as it is.
 pub struct SpoolWriter {
     table: &'static Table,
@@ -61,10 +51,10 @@ impl SpoolWriter {
     ///
     /// # Errors
     /// [`WarehouseError::Local`] when the file cannot be created.
-    pub fn create(table: &'static Table, folder: &Path, compression: SpoolCompression) -> Result<Self> {
+    pub fn create(table: &'static Table, folder: &Path) -> Result<Self> {
         let path = folder.join(format!("{}-{}.parquet", table.name, uuid::Uuid::new_v4()));
         let file = File::create_new(&path).map_err(|error| WarehouseError::local(&path, "create it", error))?;
-        let writer = ArrowWriter::try_new(file, table.schema(), Some(writer_properties(table, compression)))
+        let writer = ArrowWriter::try_new(file, table.schema(), Some(writer_properties(table)))
             .map_err(|error| WarehouseError::local(&path, "start parquet", error))?;
         Ok(Self { table, path, writer, rows: 0 })
     }
@@ -102,49 +92,48 @@ impl SpoolWriter {
     }
 }
 
-/// Leaf columns with values enough of their own to be compressed. The others repeat a few values, which dictionaries and run
-/// lengths store in bytes; a compressed column costs every reader and writer 0.2 MB of contexts, whatever it holds.
-fn compressed_columns(table: &str) -> &'static [&'static str] {
+/// Leaf columns whose values are compressed by Zstandard, level 1: long, or a good part of the table. A column of these
+/// costs its writer 0.3 MB of contexts and its reader 0.2, whatever it holds.
+fn dense_columns(table: &str) -> &'static [&'static str] {
+    match table {
+        "documents" => {
+            &["doc_id", "pmid", "doi", "title", "text", "source_record", "other_abstracts.list.element.text"]
+        }
+        "combinations" => &["combination_id", "sentence", "reasoning"],
+        "quarantine" => &["message", "excerpt"],
+        _ => &[],
+    }
+}
+
+/// Leaf columns with values enough of their own to be compressed, by LZ4, which needs next to no memory. The others repeat a
+/// few values, which dictionaries and run lengths store in bytes.
+fn light_columns(table: &str) -> &'static [&'static str] {
     match table {
         "documents" => &[
-            "doc_id",
-            "pmid",
             "pmcid",
-            "doi",
-            "title",
-            "text",
             "journal",
-            "source_record",
             "sections.list.element.label",
             "sections.list.element.start",
             "sections.list.element.end",
-            "other_abstracts.list.element.text",
         ],
         "combinations" => &[
-            "combination_id",
             "doc_id",
             "pmid",
-            "sentence",
             "drug_key",
             "drugs.list.element.drug_id",
             "drugs.list.element.name",
             "drugs.list.element.surface",
             "drugs.list.element.start",
             "drugs.list.element.end",
-            "reasoning",
             "source_record",
         ],
-        "quarantine" => &["doc_id", "message", "excerpt"],
+        "quarantine" => &["doc_id"],
         _ => &[],
     }
 }
 
 /// Parquet settings of a table: chunk statistics on the columns that readers skip by, none on long texts.
-pub(crate) fn writer_properties(table: &Table, compression: SpoolCompression) -> WriterProperties {
-    let compression = match compression {
-        SpoolCompression::Zstd => Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default()),
-        SpoolCompression::Lz4 => Compression::LZ4_RAW,
-    };
+pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
@@ -153,9 +142,14 @@ pub(crate) fn writer_properties(table: &Table, compression: SpoolCompression) ->
         .set_dictionary_page_size_limit(PAGE_BYTES)
         .set_write_batch_size(LOOK_ROWS)
         .set_statistics_enabled(EnabledStatistics::None);
-    for path in compressed_columns(table.name) {
-        let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
-        builder = builder.set_column_compression(path, compression);
+    let dense = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
+    for (columns, compression) in
+        [(dense_columns(table.name), dense), (light_columns(table.name), Compression::LZ4_RAW)]
+    {
+        for path in columns {
+            let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
+            builder = builder.set_column_compression(path, compression);
+        }
     }
     for name in stats_columns(table.name) {
         builder =
@@ -207,14 +201,14 @@ mod tests {
     fn the_columns_named_are_compressed_and_no_others() {
         for table in [&DOCUMENTS, &COMBINATIONS, &QUARANTINE, &RUNS] {
             let leaves = ArrowSchemaConverter::new().convert(&table.schema()).unwrap();
-            let properties = writer_properties(table, SpoolCompression::Zstd);
+            let properties = writer_properties(table);
             let compressed: Vec<String> = leaves
                 .columns()
                 .iter()
                 .filter(|leaf| properties.compression(leaf.path()) != Compression::UNCOMPRESSED)
                 .map(|leaf| leaf.path().string())
                 .collect();
-            let mut named = compressed_columns(table.name).to_vec();
+            let mut named = [dense_columns(table.name), light_columns(table.name)].concat();
             named.sort_by_key(|name| compressed.iter().position(|path| path == name));
             assert_eq!(compressed, named, "{}", table.name);
         }

@@ -16,7 +16,7 @@ use rexdrug_schemas::Table;
 use tokio::io::AsyncWriteExt;
 
 use super::error::{Result, WarehouseError};
-use super::spool::{SpoolCompression, SpoolFile, SpoolWriter};
+use super::spool::{SpoolFile, SpoolWriter};
 use super::stats::delta_stats;
 use super::store_reader::StoreReader;
 use super::table::TableFile;
@@ -181,7 +181,7 @@ async fn filter_local(table: &'static Table, source: PathBuf, folder: PathBuf, d
         let batches = ParquetRecordBatchReaderBuilder::try_new(file)
             .and_then(|builder| builder.with_batch_size(COPY_BATCH).build())
             .map_err(|error| failed(&error))?;
-        let mut writer = SpoolWriter::create(table, &folder, SpoolCompression::default())?;
+        let mut writer = SpoolWriter::create(table, &folder)?;
         let mut row = 0;
         for batch in batches {
             let batch = batch.map_err(|error| failed(&error))?;
@@ -206,7 +206,7 @@ async fn filter_stored(
     let reader = StoreReader::new(store, &file.path, file.size);
     let builder = ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| failed(&error))?;
     let mut batches = builder.with_batch_size(COPY_BATCH).build().map_err(|error| failed(&error))?;
-    let mut writer = SpoolWriter::create(table, folder, SpoolCompression::default())?;
+    let mut writer = SpoolWriter::create(table, folder)?;
     let mut row = 0;
     while let Some(batch) = batches.try_next().await.map_err(|error| failed(&error))? {
         writer.write_stored(&without(table, &batch, row, dropped)?)?;

@@ -22,7 +22,7 @@ use datafusion::physical_plan::{
 };
 use futures::StreamExt;
 use rexdrug_pipeline::run::counts_of;
-use rexdrug_pipeline::warehouse::{SpoolCompression, SpoolFile, SpoolWriter};
+use rexdrug_pipeline::warehouse::{SpoolFile, SpoolWriter};
 use rexdrug_schemas::COMBINATIONS;
 
 use super::node::{StageOptions, facts_schema};
@@ -181,7 +181,7 @@ async fn run(
     while let Some(batch) = rows.next().await {
         let batch = batch?;
         if writer.is_none() {
-            writer = Some(SpoolWriter::create(&COMBINATIONS, folder, SpoolCompression::Zstd)?);
+            writer = Some(SpoolWriter::create(&COMBINATIONS, folder)?);
         }
         if let Some(writer) = &mut writer {
             writer.write(&batch)?;

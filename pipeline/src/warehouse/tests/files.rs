@@ -9,7 +9,7 @@ use rexdrug_schemas::{
 };
 use serde_json::{Value, json};
 
-use super::super::{FileCommit, RunDraft, SpoolCompression, SpoolFile, SpoolWriter};
+use super::super::{FileCommit, RunDraft, SpoolFile, SpoolWriter};
 
 /// One record of a source file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub(crate) fn batch(table: &'static Table, rows: &[Value]) -> RecordBatch {
 }
 
 pub(crate) fn spool(table: &'static Table, folder: &Path, rows: &[Value]) -> SpoolFile {
-    let mut writer = SpoolWriter::create(table, folder, SpoolCompression::Zstd).unwrap();
+    let mut writer = SpoolWriter::create(table, folder).unwrap();
     writer.write(&batch(table, rows)).unwrap();
     writer.finish().unwrap()
 }
