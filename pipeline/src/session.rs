@@ -36,10 +36,10 @@ impl SessionOptions {
         Self { partitions: threads.max(1), batch_rows: 1024, memory_bytes: 1 << 30, remembers_files: true }
     }
 
-    /// The same for a session that reads every file once: no file is remembered, and batches are of 256 documents, of
+    /// The same for a session that reads every file once: no file is remembered, and batches are of 128 documents, of
     /// which the texts, their sentences and candidates are in memory once a partition.
     pub fn reading_once(self) -> Self {
-        Self { remembers_files: false, batch_rows: self.batch_rows.min(256), ..self }
+        Self { remembers_files: false, batch_rows: self.batch_rows.min(128), ..self }
     }
 }
 
@@ -73,7 +73,8 @@ impl Session {
         let config = SessionConfig::new()
             .with_target_partitions(options.partitions)
             .with_batch_size(options.batch_rows)
-            .with_information_schema(true);
+            .with_information_schema(true)
+            .with_repartition_file_scans(options.remembers_files);
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(options.memory_bytes));
         let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
         if !options.remembers_files {

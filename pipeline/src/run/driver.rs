@@ -189,15 +189,18 @@ async fn ingest_parcel(
     if let Some(status) = warehouse.completed(&identified.source).await? {
         return Ok(Parcel::Skipped { file: identified.source.source_file, status });
     }
-    let turn = bulky.acquire().await;
     let ingested = match input {
-        Input::Pubmed(path) => blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?,
+        Input::Pubmed(path) => {
+            let _turn = bulky.acquire().await;
+            blocking(move || identified.read(&path, &options.spool, &options.ingest)).await?
+        }
         Input::Package(path) => {
+            let _turn = bulky.acquire().await;
             blocking(move || identified.read_package(&path, &options.spool, &options.ingest)).await?
         }
+        // Most of its time it waits for a store, and a commit must not wait for that.
         Input::Pack(pack) => identified.read_pack(&pack, &options.spool, &options.ingest).await?,
     };
-    drop(turn);
     warehouse.reach(CommitPoint::SourceRead)?;
     Ok(Parcel::Work { ingested: Box::new(ingested), extracted: Extracted::default(), started })
 }

@@ -19,8 +19,7 @@ use super::stats::stats_columns;
 const GROUP_ROWS: usize = 65_536;
 /// Bytes of one row group at most: its pages are held until it is full, and readers hold the columns that they want of it.
 const GROUP_BYTES: usize = 2 << 20;
-/// Bytes of a page, and of a column's dictionary, at most: each is held, and compressed, as a whole. Texts hardly repeat,
-/// so a larger dictionary of them is given up anyway.
+/// Bytes of a page, and of a column's dictionary, at most: each is held, and compressed, as a whole.
 const PAGE_BYTES: usize = 256 << 10;
 /// Rows after which these bounds are looked at.
 const LOOK_ROWS: usize = 512;
@@ -92,8 +91,9 @@ impl SpoolWriter {
     }
 }
 
-/// Leaf columns whose values are compressed by Zstandard, level 1: long, or a good part of the table. A column of these
-/// costs its writer 0.3 MB of contexts and its reader 0.2, whatever it holds.
+/// Leaf columns of values that hardly repeat: long texts and keys. They have no dictionary, which would be filled to its
+/// bound and given up, and are compressed by Zstandard, level 1. That costs a column's writer 0.3 MB of contexts and its
+/// reader 0.2, whatever it holds.
 fn dense_columns(table: &str) -> &'static [&'static str] {
     match table {
         "documents" => {
@@ -142,14 +142,13 @@ pub(crate) fn writer_properties(table: &Table) -> WriterProperties {
         .set_dictionary_page_size_limit(PAGE_BYTES)
         .set_write_batch_size(LOOK_ROWS)
         .set_statistics_enabled(EnabledStatistics::None);
-    let dense = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
-    for (columns, compression) in
-        [(dense_columns(table.name), dense), (light_columns(table.name), Compression::LZ4_RAW)]
-    {
-        for path in columns {
-            let path = ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
-            builder = builder.set_column_compression(path, compression);
-        }
+    let leaf = |path: &str| ColumnPath::from(path.split('.').map(str::to_owned).collect::<Vec<_>>());
+    for path in dense_columns(table.name) {
+        let zstd = Compression::ZSTD(ZstdLevel::try_new(1).unwrap_or_default());
+        builder = builder.set_column_compression(leaf(path), zstd).set_column_dictionary_enabled(leaf(path), false);
+    }
+    for path in light_columns(table.name) {
+        builder = builder.set_column_compression(leaf(path), Compression::LZ4_RAW);
     }
     for name in stats_columns(table.name) {
         builder =
