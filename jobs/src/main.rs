@@ -23,6 +23,7 @@ mod inputs;
 mod language_model;
 mod listing;
 mod logging;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
 mod memory;
 mod metrics;
 mod metrics_server;

@@ -3,7 +3,6 @@
 //! Files of a run are read, extracted and committed by threads that come and go, so what one frees another must be able to
 //! use: glibc's arenas keep it, and a run over many files grows with their number.
 
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
@@ -11,7 +10,6 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 /// overrides it (jemalloc's manual, "TUNING").
 ///
 /// jemalloc reads a pointer to a string that ends in NUL from this name, once.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code)]
 #[unsafe(export_name = "malloc_conf")]
 static SETTINGS: &u8 = &b"narenas:2,dirty_decay_ms:0,muzzy_decay_ms:0,tcache_max:1024,tcache_nslots_small_max:16\0"[0];

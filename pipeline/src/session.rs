@@ -25,21 +25,21 @@ pub struct SessionOptions {
     pub batch_rows: usize,
     /// Bytes that sorts, joins and aggregations may hold before they spill.
     pub memory_bytes: usize,
-    /// Whether footers, statistics and listings of files are kept for the next query. A session that reads every file
-    /// once would hold up to 71 MB of them for nothing.
-    pub remembers_files: bool,
+    /// Whether every file is read once. Then footers, statistics and listings of files are not kept for the next query, up
+    /// to 71 MB of them, and one scan feeds all partitions, where each would hold a row group.
+    pub reads_once: bool,
 }
 
 impl SessionOptions {
     /// One partition a thread, batches of 1,024 documents, 1 GiB, files remembered.
     pub fn with_threads(threads: usize) -> Self {
-        Self { partitions: threads.max(1), batch_rows: 1024, memory_bytes: 1 << 30, remembers_files: true }
+        Self { partitions: threads.max(1), batch_rows: 1024, memory_bytes: 1 << 30, reads_once: false }
     }
 
-    /// The same for a session that reads every file once: no file is remembered, and batches are of 128 documents, of
-    /// which the texts, their sentences and candidates are in memory once a partition.
+    /// The same for a session that reads every file once; batches are of 128 documents, of which the texts, their sentences
+    /// and candidates are in memory once a partition.
     pub fn reading_once(self) -> Self {
-        Self { remembers_files: false, batch_rows: self.batch_rows.min(128), ..self }
+        Self { reads_once: true, batch_rows: self.batch_rows.min(128), ..self }
     }
 }
 
@@ -74,10 +74,10 @@ impl Session {
             .with_target_partitions(options.partitions)
             .with_batch_size(options.batch_rows)
             .with_information_schema(true)
-            .with_repartition_file_scans(options.remembers_files);
+            .with_repartition_file_scans(!options.reads_once);
         let pool: Arc<dyn MemoryPool> = Arc::new(FairSpillPool::new(options.memory_bytes));
         let mut runtime = RuntimeEnvBuilder::new().with_memory_pool(pool);
-        if !options.remembers_files {
+        if options.reads_once {
             runtime = runtime.with_cache_manager(no_caches());
         }
         let runtime = runtime.build_arc()?;
