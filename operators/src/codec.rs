@@ -1,6 +1,7 @@
-//! Codecs: plans that hold rexdrug's operators travel as the operators' options; lexicon and model travel as hashes and
-//! are taken from the receiving process. Everything that is not ours goes to the wrapped codec.
+//! Codecs: unary nodes travel as their options; lexicon and model travel as hashes and are taken from the receiving
+//! process. Everything that is of another kind goes to the wrapped codec.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
@@ -15,24 +16,17 @@ use datafusion_proto::logical_plan::LogicalExtensionCodec;
 use datafusion_proto::physical_plan::{PhysicalExtensionCodec, PhysicalProtoConverterExtension};
 
 use crate::OperatorError;
-use crate::drug_prefilter::DrugPrefilterExec;
-use crate::extract::ExtractExec;
-use crate::logical::{Operator, OperatorNode};
-use crate::pending::PendingExec;
-use crate::planner::PlanOperators;
-use crate::sentence_segment::SentenceSegmentExec;
+use crate::unary_node::{NodeKind, PlanNodes, UnaryNode, to_json};
 
-/// Marks our nodes among those of other codecs.
-const MAGIC: &[u8] = b"rexdrug1";
-
-fn write(operator: &Operator, out: &mut Vec<u8>) -> Result<()> {
-    out.extend_from_slice(MAGIC);
-    out.extend_from_slice(operator.encode()?.as_bytes());
+fn write<K: NodeKind>(kind: &K, out: &mut Vec<u8>) -> Result<()> {
+    out.extend_from_slice(K::MAGIC);
+    out.extend_from_slice(to_json(kind)?.as_bytes());
     Ok(())
 }
 
-fn read(bytes: &[u8]) -> Option<Result<Operator>> {
-    bytes.strip_prefix(MAGIC).map(Operator::decode)
+fn read<K: NodeKind>(bytes: &[u8]) -> Option<Result<K>> {
+    let refused = |error: serde_json::Error| OperatorError::Codec { reason: error.to_string() };
+    bytes.strip_prefix(K::MAGIC).map(|bytes| Ok(serde_json::from_slice(bytes).map_err(refused)?))
 }
 
 fn one_input<T: Clone>(inputs: &[T]) -> Result<T> {
@@ -42,30 +36,31 @@ fn one_input<T: Clone>(inputs: &[T]) -> Result<T> {
     }
 }
 
-/// Logical codec; wraps the codec of the engine in use.
+/// Logical codec of one kind; wraps the codec of the engine in use.
 #[derive(Debug)]
-pub struct RexdrugLogicalCodec {
+pub struct LogicalNodeCodec<K> {
     inner: Arc<dyn LogicalExtensionCodec>,
+    kind: PhantomData<K>,
 }
 
-impl RexdrugLogicalCodec {
-    /// Delegates what is not ours to `inner`.
+impl<K: NodeKind> LogicalNodeCodec<K> {
+    /// Delegates what is of another kind to `inner`.
     pub fn new(inner: Arc<dyn LogicalExtensionCodec>) -> Self {
-        Self { inner }
+        Self { inner, kind: PhantomData }
     }
 }
 
-impl LogicalExtensionCodec for RexdrugLogicalCodec {
+impl<K: NodeKind> LogicalExtensionCodec for LogicalNodeCodec<K> {
     fn try_decode(&self, bytes: &[u8], inputs: &[LogicalPlan], context: &TaskContext) -> Result<Extension> {
-        match read(bytes) {
-            Some(operator) => Ok(Extension { node: Arc::new(OperatorNode::try_new(operator?, one_input(inputs)?)?) }),
+        match read::<K>(bytes) {
+            Some(kind) => Ok(Extension { node: Arc::new(UnaryNode::try_new(kind?, one_input(inputs)?)?) }),
             None => self.inner.try_decode(bytes, inputs, context),
         }
     }
 
     fn try_encode(&self, extension: &Extension, out: &mut Vec<u8>) -> Result<()> {
-        match extension.node.as_any().downcast_ref::<OperatorNode>() {
-            Some(node) => write(node.operator(), out),
+        match extension.node.as_any().downcast_ref::<UnaryNode<K>>() {
+            Some(node) => write(node.kind(), out),
             None => self.inner.try_encode(extension, out),
         }
     }
@@ -106,35 +101,21 @@ impl LogicalExtensionCodec for RexdrugLogicalCodec {
     }
 }
 
-/// Physical codec; wraps the codec of the engine in use.
+/// Physical codec of one kind; wraps the codec of the engine in use.
 #[derive(Debug)]
-pub struct RexdrugPhysicalCodec {
+pub struct PhysicalNodeCodec<K> {
     inner: Arc<dyn PhysicalExtensionCodec>,
-    resources: Arc<dyn PlanOperators>,
+    nodes: Arc<dyn PlanNodes<K>>,
 }
 
-impl RexdrugPhysicalCodec {
-    /// Delegates what is not ours to `inner`; decoded operators run on `resources`.
-    pub fn new(inner: Arc<dyn PhysicalExtensionCodec>, resources: impl PlanOperators + 'static) -> Self {
-        Self { inner, resources: Arc::new(resources) }
+impl<K: NodeKind> PhysicalNodeCodec<K> {
+    /// Delegates what is of another kind to `inner`; decoded nodes are those of `nodes`.
+    pub fn new(inner: Arc<dyn PhysicalExtensionCodec>, nodes: impl PlanNodes<K> + 'static) -> Self {
+        Self { inner, nodes: Arc::new(nodes) }
     }
 }
 
-/// The operator that `node` runs, where it is one of ours.
-fn operator_of(node: &Arc<dyn ExecutionPlan>) -> Option<Operator> {
-    let any: &dyn std::any::Any = node.as_ref();
-    if let Some(node) = any.downcast_ref::<PendingExec>() {
-        Some(node.operator().pending().clone())
-    } else if any.is::<SentenceSegmentExec>() {
-        Some(Operator::SentenceSegment)
-    } else if let Some(node) = any.downcast_ref::<DrugPrefilterExec>() {
-        Some(Operator::DrugPrefilter(node.operator().options().clone()))
-    } else {
-        any.downcast_ref::<ExtractExec>().map(|node| Operator::Extract(node.operator().options().clone()))
-    }
-}
-
-impl PhysicalExtensionCodec for RexdrugPhysicalCodec {
+impl<K: NodeKind> PhysicalExtensionCodec for PhysicalNodeCodec<K> {
     fn try_decode(
         &self,
         bytes: &[u8],
@@ -142,8 +123,8 @@ impl PhysicalExtensionCodec for RexdrugPhysicalCodec {
         context: &TaskContext,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match read(bytes) {
-            Some(operator) => self.resources.plan_operator(&operator?, one_input(inputs)?),
+        match read::<K>(bytes) {
+            Some(kind) => self.nodes.plan_node(&kind?, one_input(inputs)?),
             None => self.inner.try_decode(bytes, inputs, context, converter),
         }
     }
@@ -154,8 +135,8 @@ impl PhysicalExtensionCodec for RexdrugPhysicalCodec {
         out: &mut Vec<u8>,
         converter: &dyn PhysicalProtoConverterExtension,
     ) -> Result<()> {
-        match operator_of(&node) {
-            Some(operator) => write(&operator, out),
+        match K::of(node.as_ref()) {
+            Some(kind) => write(&kind, out),
             None => self.inner.try_encode(node, out, converter),
         }
     }

@@ -26,9 +26,10 @@ pub mod segment;
 pub mod sentence_segment;
 pub mod text_offsets;
 mod unary_exec;
+pub mod unary_node;
 
 pub use drug_prefilter::{DrugPrefilter, DrugPrefilterExec, PrefilterOptions};
 pub use error::OperatorError;
-pub use planner::{OperatorResources, PlanOperators};
+pub use planner::OperatorResources;
 pub use sentence_segment::{SentenceSegment, SentenceSegmentExec};
 pub use unary_exec::{BatchKernel, UnaryExec, UnaryOperator};

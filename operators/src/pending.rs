@@ -17,15 +17,15 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 
 use crate::OperatorError;
 use crate::logical::Operator;
-use crate::planner::PlanOperators;
 use crate::unary_exec::{UnaryExec, UnaryOperator};
+use crate::unary_node::{NodeKind, PlanNodes};
 
 /// Plans every operator as a pending node.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pending;
 
-impl PlanOperators for Pending {
-    fn plan_operator(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+impl PlanNodes<Operator> for Pending {
+    fn plan_node(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         Ok(Arc::new(PendingExec::try_new(Arc::new(PendingOperator { operator: operator.clone() }), input)?))
     }
 }
@@ -52,7 +52,7 @@ impl UnaryOperator for PendingOperator {
     }
 
     fn output_schema(&self, _input: &SchemaRef) -> Result<SchemaRef> {
-        Ok(self.operator.output().schema())
+        Ok(self.operator.output_schema())
     }
 
     fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -81,13 +81,13 @@ pub fn pending(plan: &Arc<dyn ExecutionPlan>) -> Vec<Operator> {
 /// A copy of `plan` with metrics of its own, in which `operators` has put real nodes in the place of pending ones.
 ///
 /// # Errors
-/// As [`PlanOperators::plan_operator`].
-pub fn resolve(plan: &Arc<dyn ExecutionPlan>, operators: &dyn PlanOperators) -> Result<Arc<dyn ExecutionPlan>> {
+/// As [`PlanNodes::plan_node`].
+pub fn resolve(plan: &Arc<dyn ExecutionPlan>, operators: &dyn PlanNodes<Operator>) -> Result<Arc<dyn ExecutionPlan>> {
     let mut children =
         plan.children().into_iter().map(|child| resolve(child, operators)).collect::<Result<Vec<_>>>()?;
     match as_pending(plan) {
         Some(node) => match (children.pop(), children.is_empty()) {
-            (Some(input), true) => operators.plan_operator(node.operator().pending(), input),
+            (Some(input), true) => operators.plan_node(node.operator().pending(), input),
             _ => Err(DataFusionError::Internal(format!("{} takes one input", plan.name()))),
         },
         None => {

@@ -10,9 +10,10 @@ use datafusion::physical_plan::{ExecutionPlan, collect, displayable};
 use datafusion_proto::logical_plan::{DefaultLogicalExtensionCodec, LogicalExtensionCodec};
 use datafusion_proto::physical_plan::{AsExecutionPlan, DefaultPhysicalProtoConverter, PhysicalExtensionCodec};
 use datafusion_proto::protobuf::{LogicalPlanNode, PhysicalPlanNode};
-use rexdrug_operators::codec::{NoOtherNodes, RexdrugLogicalCodec, RexdrugPhysicalCodec};
+use rexdrug_operators::codec::{LogicalNodeCodec, NoOtherNodes, PhysicalNodeCodec};
 use rexdrug_operators::extract::{ExtractEngine, ExtractOptions, RunFields};
 use rexdrug_operators::lexicon::Lexicon;
+use rexdrug_operators::logical::Operator;
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::plan;
 use rexdrug_pipeline::session::{Session, SessionOptions};
@@ -120,7 +121,7 @@ async fn plans_survive_both_codecs() {
     assert_eq!(expected.len(), 2);
 
     let codec: Arc<dyn LogicalExtensionCodec> = Arc::new(DefaultLogicalExtensionCodec {});
-    let codec = RexdrugLogicalCodec::new(codec);
+    let codec = LogicalNodeCodec::<Operator>::new(codec);
     use datafusion_proto::logical_plan::AsLogicalPlan;
     let node = LogicalPlanNode::try_from_logical_plan(&logical, &codec).unwrap();
     let decoded = node.try_into_logical_plan(&session.context().task_ctx(), &codec).unwrap();
@@ -128,7 +129,7 @@ async fn plans_survive_both_codecs() {
 
     let physical = plan::frame(session.context(), logical).create_physical_plan().await.unwrap();
     let inner: Arc<dyn PhysicalExtensionCodec> = Arc::new(NoOtherNodes);
-    let codec = RexdrugPhysicalCodec::new(Arc::clone(&inner), resources);
+    let codec = PhysicalNodeCodec::<Operator>::new(Arc::clone(&inner), resources);
     let converter = DefaultPhysicalProtoConverter {};
     let node = PhysicalPlanNode::try_from_physical_plan(Arc::clone(&physical), &codec).unwrap();
     let context = session.context().task_ctx();
@@ -139,7 +140,7 @@ async fn plans_survive_both_codecs() {
     assert_eq!(sorted_rows(&collect(decoded, context.clone()).await.unwrap()), expected);
 
     // A process that holds another lexicon refuses the plan instead of answering with other rows.
-    let other = RexdrugPhysicalCodec::new(inner, OperatorResources::default());
+    let other = PhysicalNodeCodec::<Operator>::new(inner, OperatorResources::default());
     let message = node.try_into_physical_plan(&context, &other).unwrap_err().to_string();
     assert!(message.contains("lexicon") && message.contains("none"), "{message}");
 }

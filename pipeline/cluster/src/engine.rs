@@ -24,7 +24,7 @@ use rexdrug_pipeline::warehouse::{Staging, Warehouse};
 use rexdrug_schemas::{COMBINATIONS, DOCUMENTS};
 
 use crate::client::{JobEnd, SchedulerClient};
-use crate::codec::ClusterLogicalCodec;
+use crate::codec;
 use crate::done::WorkDone;
 use crate::error::ClusterError;
 use crate::security::Security;
@@ -77,7 +77,7 @@ impl ClusterEngine {
         let name = file.documents.stored.as_deref().unwrap_or_default();
         let plan = staged_plan(&self.context, &self.staging, name, file.settings, claim).await?;
         let mut bytes = Vec::new();
-        LogicalPlanNode::try_from_logical_plan(&plan, &ClusterLogicalCodec::default())?.try_encode(&mut bytes)?;
+        LogicalPlanNode::try_from_logical_plan(&plan, &codec::logical())?.try_encode(&mut bytes)?;
         Ok(bytes)
     }
 

@@ -22,7 +22,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Status};
 
-use crate::codec::{ClusterLogicalCodec, ClusterPhysicalCodec, ClusterPlanner};
+use crate::codec::{self, ClusterPlanner};
 use crate::error::ClusterError;
 use crate::runtime::runtime;
 use crate::security::Security;
@@ -111,8 +111,8 @@ fn config(
             }
             Ok(state)
         })),
-        override_logical_codec: Some(Arc::new(ClusterLogicalCodec::default())),
-        override_physical_codec: Some(Arc::new(ClusterPhysicalCodec::new(None))),
+        override_logical_codec: Some(Arc::new(codec::logical())),
+        override_physical_codec: Some(Arc::new(codec::physical(None))),
         ..SchedulerConfig::default()
     })
 }

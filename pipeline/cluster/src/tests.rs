@@ -13,6 +13,7 @@ use datafusion_proto::physical_plan::AsExecutionPlan;
 use datafusion_proto::protobuf::PhysicalPlanNode;
 use rexdrug_operators::PrefilterOptions;
 use rexdrug_operators::backend::{Backend, Device, Scripted};
+use rexdrug_operators::codec::PhysicalNodeCodec;
 use rexdrug_operators::extract::{ExtractOptions, RunFields};
 use rexdrug_operators::lexicon::Lexicon;
 use rexdrug_pipeline::run::ExtractSettings;
@@ -21,12 +22,13 @@ use rexdrug_pipeline::warehouse::{Staging, Warehouse};
 use rexdrug_schemas::DOCUMENTS;
 use tempfile::TempDir;
 
-use crate::codec::{ClusterPhysicalCodec, ClusterPlanner};
+use crate::codec::{self, ClusterPlanner};
 use crate::done::WorkDone;
 use crate::engine::staged_plan;
 use crate::engines::Engines;
 use crate::guard::check;
 use crate::library::{Library, publish_lexicon};
+use crate::stage::StageOptions;
 use crate::workshop::Workshop;
 
 const SEED: &[u8] = include_bytes!("../../../data/lexicon/seed.lexicon");
@@ -39,7 +41,7 @@ struct Bench {
     context: SessionContext,
     settings: ExtractSettings,
     documents: String,
-    codec: ClusterPhysicalCodec,
+    codec: PhysicalNodeCodec<StageOptions>,
 }
 
 fn xml() -> String {
@@ -93,7 +95,7 @@ async fn bench() -> Bench {
         context: SessionContext::new_with_state(state),
         settings,
         documents: documents.stored.unwrap(),
-        codec: ClusterPhysicalCodec::new(Some(Arc::new(workshop))),
+        codec: codec::physical(Some(Arc::new(workshop))),
         folder,
     }
 }
@@ -106,7 +108,7 @@ impl Bench {
         let planned = state.create_physical_plan(&state.optimize(&plan).unwrap()).await.unwrap();
         let refused = collect(Arc::clone(&planned), self.context.task_ctx()).await.unwrap_err().to_string();
         assert!(refused.contains("plans and does not run"), "{refused}");
-        let sent = PhysicalPlanNode::try_from_physical_plan(planned, &ClusterPhysicalCodec::new(None)).unwrap();
+        let sent = PhysicalPlanNode::try_from_physical_plan(planned, &codec::physical(None)).unwrap();
         let mut bytes = Vec::new();
         sent.try_encode(&mut bytes).unwrap();
         let received = PhysicalPlanNode::try_decode(&bytes).unwrap();

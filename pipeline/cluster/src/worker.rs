@@ -24,7 +24,7 @@ use rexdrug_pipeline::warehouse::{Warehouse, WarehouseError};
 use tokio::sync::Semaphore;
 
 use crate::client::{Connection, Credentials};
-use crate::codec::{ClusterLogicalCodec, ClusterPhysicalCodec};
+use crate::codec;
 use crate::engines::Engines;
 use crate::error::ClusterError;
 use crate::guard::Guard;
@@ -81,10 +81,8 @@ pub async fn run_worker(options: WorkerOptions, warehouse: &Warehouse) -> Result
         options.slots,
         Arc::new(Guard::new(staging)),
     ));
-    let codec: BallistaCodec<LogicalPlanNode, PhysicalPlanNode> = BallistaCodec::new(
-        Arc::new(ClusterLogicalCodec::default()),
-        Arc::new(ClusterPhysicalCodec::new(Some(workshop))),
-    );
+    let codec: BallistaCodec<LogicalPlanNode, PhysicalPlanNode> =
+        BallistaCodec::new(Arc::new(codec::logical()), Arc::new(codec::physical(Some(workshop))));
     let endpoint = options.security.endpoint(&options.scheduler).map_err(|error| failed(error.to_string()))?;
     let credentials = Credentials(options.security.token().cloned());
     // Lazily: a scheduler that is not there yet, or away for a while, is asked again and again.

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::physical_plan::ExecutionPlan;
+use rexdrug_operators::OperatorResources;
 use rexdrug_operators::extract::{Extract, ExtractExec, ExtractOptions, QuarantineCollector};
 use rexdrug_operators::lexicon::Lexicon;
 use rexdrug_operators::logical::Operator;
 use rexdrug_operators::pending::{pending, resolve};
-use rexdrug_operators::{OperatorResources, PlanOperators};
+use rexdrug_operators::unary_node::PlanNodes;
 use rexdrug_pipeline::warehouse::{Staging, WarehouseError};
 use tempfile::TempDir;
 
@@ -99,8 +100,8 @@ struct TaskOperators<'l> {
     quarantine: QuarantineCollector,
 }
 
-impl PlanOperators for TaskOperators<'_> {
-    fn plan_operator(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+impl PlanNodes<Operator> for TaskOperators<'_> {
+    fn plan_node(&self, operator: &Operator, input: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         match operator {
             Operator::Extract(options) => {
                 let engine = self.lease.engine();
@@ -111,7 +112,7 @@ impl PlanOperators for TaskOperators<'_> {
             }
             other => {
                 let resources = OperatorResources { lexicon: Some(Arc::clone(&self.lexicon)), engine: None };
-                resources.plan_operator(other, input)
+                resources.plan_node(other, input)
             }
         }
     }

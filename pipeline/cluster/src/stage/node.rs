@@ -1,18 +1,18 @@
 //! The logical sink.
 
-use std::cmp::Ordering;
+use std::any::Any;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use datafusion::common::{DFSchema, DFSchemaRef};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::physical_plan::ExecutionPlan;
+use rexdrug_operators::unary_node::{NodeKind, UnaryNode};
 use serde::{Deserialize, Serialize};
 
+use super::exec::StageExec;
+
 /// Where the rows of a plan go.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StageOptions {
     /// Root of the warehouse; a worker writes to the one it was started with and to no other.
@@ -31,87 +31,26 @@ pub fn facts_schema() -> SchemaRef {
     ]))
 }
 
-/// The logical node: one input, no expressions.
-#[derive(Debug, Clone)]
-pub struct StageNode {
-    options: StageOptions,
-    input: LogicalPlan,
-    schema: DFSchemaRef,
-}
+/// The logical node.
+pub type StageNode = UnaryNode<StageOptions>;
 
-impl StageNode {
-    /// A sink over `input`, whose rows are those of `combinations`.
-    ///
-    /// # Errors
-    /// Only when the schema of the facts is broken.
-    pub fn try_new(options: StageOptions, input: LogicalPlan) -> Result<Self> {
-        let schema = Arc::new(DFSchema::try_from(facts_schema())?);
-        Ok(Self { options, input, schema })
-    }
+impl NodeKind for StageOptions {
+    const MAGIC: &'static [u8] = b"rexstage1";
 
-    /// As a logical plan.
-    ///
-    /// # Errors
-    /// As [`StageNode::try_new`].
-    pub fn plan(options: StageOptions, input: LogicalPlan) -> Result<LogicalPlan> {
-        Ok(LogicalPlan::Extension(Extension { node: Arc::new(Self::try_new(options, input)?) }))
-    }
-
-    /// Where the rows go.
-    pub fn options(&self) -> &StageOptions {
-        &self.options
-    }
-}
-
-impl PartialEq for StageNode {
-    fn eq(&self, other: &Self) -> bool {
-        self.options == other.options && self.input == other.input
-    }
-}
-
-impl Eq for StageNode {}
-
-impl Hash for StageNode {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.options.hash(state);
-        self.input.hash(state);
-    }
-}
-
-impl PartialOrd for StageNode {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        match self.options.partial_cmp(&other.options) {
-            Some(Ordering::Equal) => self.input.partial_cmp(&other.input),
-            order => order,
-        }
-    }
-}
-
-impl UserDefinedLogicalNodeCore for StageNode {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "Stage"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
+    fn output_schema(&self) -> SchemaRef {
+        facts_schema()
     }
 
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
+    fn describe(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.claim)
     }
 
-    fn expressions(&self) -> Vec<Expr> {
-        Vec::new()
-    }
-
-    fn fmt_for_explain(&self, out: &mut fmt::Formatter) -> fmt::Result {
-        write!(out, "Stage: {}", self.options.claim)
-    }
-
-    fn with_exprs_and_inputs(&self, exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match (exprs.is_empty(), inputs.pop(), inputs.is_empty()) {
-            (true, Some(input), true) => Self::try_new(self.options.clone(), input),
-            _ => Err(DataFusionError::Internal("Stage takes one input and no expressions".to_owned())),
-        }
+    fn of(node: &dyn ExecutionPlan) -> Option<Self> {
+        let any: &dyn Any = node;
+        any.downcast_ref::<StageExec>().map(|stage| stage.options().clone())
     }
 }
