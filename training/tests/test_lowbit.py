@@ -16,6 +16,7 @@ from rexdrug_training.lowbit import RoundedLinear, rounded, settled, train_round
 from rexdrug_training.model import Extractor
 from rexdrug_training.narrow import kept_pieces, narrowed_tokenizer
 from rexdrug_training.runtime import session
+from rexdrug_training.train import Recipe, new_model
 
 
 def small_model() -> Extractor:
@@ -94,6 +95,15 @@ class Vocabulary(unittest.TestCase):
         spelled = narrow.encode("zebra").tokens
         self.assertEqual((spelled[0], spelled[-1]), ("<s>", "</s>"))
         self.assertEqual("".join(spelled[1:-1]).replace("##", ""), "zebra")
+
+
+class Beginning(unittest.TestCase):
+    def test_runs_of_one_recipe_begin_with_the_same_heads(self):
+        with tempfile.TemporaryDirectory() as folder:
+            small_model().encoder.save_pretrained(folder)
+            heads = [new_model(folder, Recipe(seed=seed)).heads.inner.weight for seed in (42, 42, 43)]
+        self.assertTrue(torch.equal(heads[0], heads[1]))
+        self.assertFalse(torch.equal(heads[0], heads[2]))
 
 
 if __name__ == "__main__":

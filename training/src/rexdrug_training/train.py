@@ -80,7 +80,9 @@ def device() -> torch.device:
 
 
 def new_model(encoder: str | None, recipe: Recipe, start: str | None = None) -> Extractor:
-    """A model on pretrained encoder weights; `start` is a state dict of an earlier stage."""
+    """A model on pretrained encoder weights; `start` is a state dict of an earlier stage. The recipe's seed draws the
+    heads, so that runs of one recipe begin alike."""
+    torch.manual_seed(recipe.seed)
     model = Extractor(load_encoder(encoder_folder(encoder)), recipe.dropout)
     if start:
         model.load_state_dict(torch.load(start, map_location="cpu", weights_only=True))
