@@ -111,7 +111,7 @@ bench: build ## Measure the parts (criterion), extraction against ONNX Runtime a
 	REXDRUG_BENCH_FILE=$$file cargo bench --workspace --bench parts --bench extraction; \
 	REXDRUG_BIN=$(abspath $(TARGET))/release/rexdrug tests/bench.sh $$file
 
-train: ## Train the default model (see training/README.md)
+train: ## Train the first generation of the default model into data/models/rexdrug-base (training/README.md says the rest)
 	$(MAKE) -C training train
 
 LLM_VENV := $(CACHE)/llm-$(shell sha256sum training/requirements-llm.txt | cut -c1-12)

@@ -2,11 +2,13 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use rexdrug_operators::backend::Decoding;
 use rexdrug_pipeline::source::Layout;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::cli::{Extractor, Global};
 use crate::language_model::LanguageModelConfig;
@@ -29,12 +31,14 @@ struct ConfigFile {
     /// Threads for parsing, matching and the model.
     threads: Option<usize>,
     /// Least confidence of a committed combination, 0 to 1.
+    #[serde(default, deserialize_with = "share_in_file")]
     min_confidence: Option<f32>,
     /// Whether the first pass of the model settles hopeless sentences.
     first_pass: Option<bool>,
     /// State the members of a named regimen as a combination.
     regimens: Option<bool>,
     /// Largest share of refused records before `run` exits 1.
+    #[serde(default, deserialize_with = "share_in_file")]
     max_quarantine: Option<f64>,
     /// Files read ahead of extraction.
     prefetch: Option<usize>,
@@ -56,6 +60,26 @@ struct ConfigFile {
     reviewer: Option<LanguageModelConfig>,
     /// Layout of the bucket and listing that `--inventory` reads.
     pmc: Option<Layout>,
+}
+
+/// A number from 0 to 1, as an argument.
+pub fn share<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
+    let value: Option<T> = text.trim().parse().ok();
+    value
+        .filter(|value| (0.0..=1.0).contains(&(*value).into()))
+        .ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
+fn share_in_file<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Into<f64> + Copy + std::fmt::Display,
+{
+    let value = T::deserialize(deserializer)?;
+    if (0.0..=1.0).contains(&value.into()) {
+        return Ok(Some(value));
+    }
+    Err(D::Error::custom(format!("expected a number from 0 to 1, got {value}")))
 }
 
 /// The resolved settings.

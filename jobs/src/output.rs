@@ -1,15 +1,17 @@
 //! Result sets as table, CSV, JSON or Parquet.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use arrow::array::ArrayRef;
 use arrow::compute::cast;
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::json::ArrayWriter;
+use arrow::json::WriterBuilder as JsonBuilder;
+use arrow::json::writer::JsonArray;
 use arrow::record_batch::RecordBatch;
 use arrow::util::display::FormatOptions;
 use clap::ValueEnum;
@@ -43,7 +45,8 @@ pub fn write(batches: &[RecordBatch], schema: SchemaRef, format: Format, out: &m
         }
         Format::Csv => write_csv(batches, &schema, out)?,
         Format::Json => {
-            let mut writer = ArrayWriter::new(&mut *out);
+            one_name_each(&schema)?;
+            let mut writer = JsonBuilder::new().with_explicit_nulls(true).build::<_, JsonArray>(&mut *out);
             writer.write_batches(&batches.iter().collect::<Vec<_>>()).context("cannot write JSON")?;
             writer.finish()?;
             writeln!(out)?;
@@ -58,6 +61,17 @@ pub fn write(batches: &[RecordBatch], schema: SchemaRef, format: Format, out: &m
     }
     out.flush()?;
     Ok(())
+}
+
+/// An object has each key once: of two columns of one name a reader would see the last.
+fn one_name_each(schema: &Schema) -> Result<()> {
+    let mut seen = HashSet::new();
+    match schema.fields().iter().find(|field| !seen.insert(field.name())) {
+        None => Ok(()),
+        Some(field) => {
+            bail!("JSON: two columns are called `{0}`; name one of them otherwise, as in `{0} AS other`", field.name())
+        }
+    }
 }
 
 /// CSV has no nested values: lists and structs are written as their JSON.

@@ -11,7 +11,7 @@ use rexdrug_operators::lexicon::Lexicon;
 use rexdrug_operators::model::{ModelFolder, ModelTask};
 use rexdrug_operators::{OperatorResources, PrefilterOptions};
 use rexdrug_pipeline::run::ExtractSettings;
-use rexdrug_pipeline::warehouse::Warehouse;
+use rexdrug_pipeline::warehouse::{Location, Warehouse};
 use rexdrug_scoring::task::Task;
 
 use crate::cli::Extractor;
@@ -64,6 +64,23 @@ pub fn warehouse(settings: &Settings) -> Result<Warehouse> {
         Err(_) => Warehouse::open(&settings.warehouse, Default::default())?,
     };
     Ok(warehouse.with_scratch(&spool::root(settings)))
+}
+
+/// The warehouse of the settings for a verb that only makes sense over one with tables in it.
+///
+/// # Errors
+/// As [`warehouse`], and when there is none: a mistyped path must not pass for an empty warehouse.
+pub async fn existing_warehouse(settings: &Settings) -> Result<Warehouse> {
+    let uri = &settings.warehouse;
+    let absent = || format!("{uri}: no warehouse there; correct --warehouse, or fill it with `rexdrug run`");
+    if Location::is_missing(uri) {
+        bail!(absent());
+    }
+    let warehouse = warehouse(settings)?;
+    if warehouse.versions().await?.iter().all(|(_, version)| version.is_none()) {
+        bail!(absent());
+    }
+    Ok(warehouse)
 }
 
 /// Folder of the model: the one named in the settings, else the default one.

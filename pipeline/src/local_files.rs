@@ -54,8 +54,8 @@ fn starts_with_bracket(path: &Path) -> Result<bool> {
 impl UrlTableFactory for LocalFiles {
     async fn try_new(&self, url: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         let path = Path::new(url);
-        let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
-        if path.is_file() && JSON_ENDINGS.contains(&ending.as_str()) {
+        let ending = path.extension().map(|ending| ending.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.is_file() && JSON_ENDINGS.contains(&ending.to_lowercase().as_str()) {
             return self.json(path, &ending).await.map(Some);
         }
         self.others.try_new(url).await

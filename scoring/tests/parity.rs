@@ -23,7 +23,7 @@ fn published_metrics() {
     for (name, scores) in expected.as_object().unwrap() {
         compared += common::check_metrics(&folder.join(name), scores, name);
     }
-    assert_eq!(compared, 4 * (12 + 4 + 12 + 4 + 3 + 1 + 5 * 4));
+    assert_eq!(compared, 4 * (2 * 12 + 4 + 12 + 4 + 3 + 1 + 5 * 4));
 }
 
 #[test]

@@ -117,6 +117,98 @@ fn a_damaged_file_is_quarantined_and_the_rest_goes_on() {
     let status = sql(folder.path(), "SELECT status, count(*) AS n FROM runs GROUP BY 1 ORDER BY 1");
     assert_eq!(status.iter().map(|row| row["n"].as_i64().unwrap()).collect::<Vec<_>>(), [1, 2, 1], "{status:?}");
     assert!(stdout(&["verify", "--warehouse", &warehouse]).contains("sound"));
+
+    // Nothing was wrong with the fourth file but its sidecar: without it, it is read.
+    std::fs::remove_file(Path::new(&input).join("a26n0004.xml.md5")).unwrap();
+    let fourth = format!("{input}/a26n0004.xml");
+    let summary = json(&["run", &fourth, "--warehouse", &warehouse, "--model", "scripted:keyword=with", "--json"]);
+    assert_eq!((&summary["files_committed"], &summary["files_failed"]), (&1.into(), &0.into()), "{summary}");
+    assert!(summary["documents_written"].as_i64().unwrap() > 0, "{summary}");
+}
+
+#[test]
+fn sentences_that_the_model_refuses_count_as_refused() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = folder.path().to_string_lossy().into_owned();
+    let run = ["run", "data/sample", "--warehouse", &warehouse, "--model", "scripted:keyword=with;refuse=cisplatin"];
+    let output = rexdrug(&run);
+    assert_eq!(output.status.code(), Some(1));
+    let last = String::from_utf8_lossy(&output.stderr).lines().last().unwrap().to_owned();
+    assert!(last.contains("of the sentences put to the model"), "{last}");
+    let lenient = rexdrug(&[&run[..], &["--max-quarantine", "1"]].concat());
+    assert!(lenient.status.success());
+}
+
+#[test]
+fn a_query_changes_nothing_and_json_has_every_column() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = folder.path().to_string_lossy().into_owned();
+    let rows = |query: &str| json(&["sql", query, "--warehouse", &warehouse, "--format", "json"]);
+    stdout(&["run", "data/sample", "--warehouse", &warehouse, "--model", "scripted:keyword=with", "--top", "0"]);
+    let before = rows("SELECT count(*) AS n FROM combinations");
+    let copy = folder.path().join("copy.csv");
+    for query in [
+        "INSERT INTO combinations SELECT * FROM combinations",
+        "INSERT OVERWRITE documents SELECT * FROM documents WHERE false",
+        "DROP TABLE documents",
+        "CREATE VIEW v AS SELECT 1",
+        &format!("COPY (SELECT 1 AS n) TO '{}'", copy.display()),
+        "SET datafusion.execution.batch_size = 1",
+    ] {
+        let output = rexdrug(&["sql", query, "--warehouse", &warehouse]);
+        assert_eq!(output.status.code(), Some(2), "{query}");
+    }
+    assert!(!copy.exists());
+    assert_eq!(rows("SELECT count(*) AS n FROM combinations"), before);
+    assert!(stdout(&["verify", "--warehouse", &warehouse]).contains("sound"));
+
+    let row = rows("SELECT pmcid, pmid, doc_id FROM documents LIMIT 1")[0].clone();
+    assert!(row.as_object().unwrap().contains_key("pmcid") && row["pmcid"].is_null(), "{row}");
+    let twice = ["sql", "SELECT a.n, b.n FROM (SELECT 1 AS n) a, (SELECT 2 AS n) b", "--format", "json"];
+    let output = rexdrug(&twice);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("two columns are called `n`"), "{output:?}");
+}
+
+#[test]
+fn another_rule_extracts_again_and_files_that_were_only_ingested_are_named() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = folder.path().to_string_lossy().into_owned();
+    let model = ["--warehouse", &warehouse, "--model", "scripted:keyword=with", "--json"];
+    let extract = |more: &[&str]| json(&[&["extract"], &model[..], more].concat());
+    json(&["ingest", "data/sample", "--warehouse", &warehouse, "--json"]);
+    let run = rexdrug(&[&["run", "data/sample"], &model[..]].concat());
+    assert_eq!(run.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&run.stderr).contains("came by `rexdrug ingest`"), "{run:?}");
+    let files = extract(&[])["files_committed"].clone();
+    assert!(files.as_i64().unwrap() > 0);
+    assert!(rexdrug(&[&["run", "data/sample"], &model[..]].concat()).status.success());
+    for (rules, committed) in [
+        (&[][..], 0.into()),
+        (&["--min-confidence", "1"], files.clone()),
+        (&["--min-confidence", "1"], 0.into()),
+        (&[], files),
+    ] {
+        assert_eq!(extract(rules)["files_committed"], committed, "{rules:?}");
+    }
+    assert!(stdout(&["verify", "--warehouse", &warehouse]).contains("sound"));
+}
+
+#[test]
+fn a_mistyped_warehouse_is_not_an_empty_one() {
+    let folder = TempDir::new().unwrap();
+    let missing = folder.path().join("typo").to_string_lossy().into_owned();
+    for verb in [&["verify"][..], &["sql", "SELECT count(*) FROM combinations"], &["compact"], &["extract"]] {
+        let output = rexdrug(&[verb, &["--warehouse", &missing]].concat());
+        assert_eq!(output.status.code(), Some(2), "{verb:?}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("no warehouse there"), "{output:?}");
+    }
+    assert!(!Path::new(&missing).exists());
+    let empty = folder.path().to_string_lossy().into_owned();
+    assert_eq!(rexdrug(&["verify", "--warehouse", &empty]).status.code(), Some(2));
+    for scheme in ["gs://bucket/x", "memory:///x"] {
+        let output = rexdrug(&["verify", "--warehouse", scheme]);
+        assert!(String::from_utf8_lossy(&output.stderr).contains("unknown scheme"), "{output:?}");
+    }
 }
 
 /// Reading ahead, extracting and committing overlap and share the tables' locks; with many small files every stage waits

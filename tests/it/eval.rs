@@ -204,7 +204,7 @@ fn what_does_not_fit_is_said() {
         (&drugcomb(&["--predictions", "x", "--seeds", "1"]), "several --predictions files are seeds"),
         (&reasoning(&[]), "which writes no reasoning"),
         (&reasoning(&["--extractor", "cascade"]), "a cascade is two models"),
-        (&reasoning(&["--from-warehouse", "--warehouse", "no/such"]), "holds no reasoning"),
+        (&reasoning(&["--from-warehouse", "--warehouse", "no/such"]), "no warehouse there"),
         (&["eval", "reasoning"], "nothing to judge"),
         (
             &drugcomb(&["--cascade-curve", "3", "--extractor", "cascade", "--cascade-model", TINY_DDI13]),

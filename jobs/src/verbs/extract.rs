@@ -1,4 +1,4 @@
-//! `rexdrug extract`: the documents of the warehouse again, with another model or lexicon.
+//! `rexdrug extract`: the documents of the warehouse again, with another model, lexicon or rules.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -11,16 +11,17 @@ use rexdrug_pipeline::session::{Session, SessionOptions};
 use rexdrug_pipeline::source::IngestOptions;
 
 use super::run::{report, verdict};
-use crate::config::Settings;
+use crate::config::{Settings, share};
 use crate::progress::Progress;
 use crate::spool::Spool;
 use crate::{metrics, resources, signals};
 
-/// Replaces the combinations of every source file whose model or lexicon is another than the given one.
+/// Replaces the combinations of every source file that another model, lexicon or rule (--min-confidence, --first-pass,
+/// --regimens) made, or none.
 #[derive(Debug, Args)]
 pub struct ExtractArgs {
     /// Commit only combinations of at least this confidence, 0 to 1
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_parser = share::<f32>, value_name = "P")]
     min_confidence: Option<f32>,
     /// Let the model's first pass settle sentences that state nothing, unseen by the network [default: true]
     #[arg(long, value_name = "BOOL")]
@@ -40,7 +41,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
     settings.min_confidence = args.min_confidence.or(settings.min_confidence);
     settings.first_pass = args.first_pass.or(settings.first_pass).or(Some(true));
     settings.regimens |= args.regimens;
-    let warehouse = resources::warehouse(&settings)?;
+    let warehouse = resources::existing_warehouse(&settings).await?;
     let run_id = uuid::Uuid::new_v4().to_string();
     let loaded = resources::extraction(&settings, &run_id, Utc::now().timestamp_micros())?;
     let session = Session::new(&SessionOptions::with_threads(settings.threads).reading_once(), loaded.resources)?;

@@ -18,7 +18,7 @@ use serde::Serialize;
 
 #[cfg(feature = "cluster")]
 use crate::cluster::ClusterArgs;
-use crate::config::Settings;
+use crate::config::{Settings, share};
 use crate::inputs::{InputArgs, InputReport};
 use crate::spool::Spool;
 use crate::{exit, metrics, resources, signals, top};
@@ -26,11 +26,12 @@ use crate::{exit, metrics, resources, signals, top};
 /// What a run keeps, and when it counts as gone wrong.
 #[derive(Debug, Args)]
 pub struct RunRules {
-    /// Exit 1 when a larger share of the records than this was refused [default: 0.05]
-    #[arg(long, value_name = "SHARE")]
+    /// Exit 1 when a larger share than this of the records, or of the sentences put to the model, was refused
+    /// [default: 0.05]
+    #[arg(long, value_parser = share::<f64>, value_name = "SHARE")]
     pub max_quarantine: Option<f64>,
     /// Commit only combinations of at least this confidence, 0 to 1
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_parser = share::<f32>, value_name = "P")]
     pub min_confidence: Option<f32>,
     /// Let the model's first pass settle sentences that state nothing, unseen by the network: faster, a few rows in a
     /// thousand are lost [default: true]
@@ -158,9 +159,10 @@ pub fn report(summary: &RunSummary, warehouse: &Warehouse) {
         HumanCount(counts.records_quarantined),
     );
     println!(
-        "sentences: {} read, {} with two or more drugs; combinations: {} in {}",
+        "sentences: {} read, {} with two or more drugs, {} of them refused; combinations: {} in {}",
         HumanCount(counts.sentences_read),
         HumanCount(counts.sentences_kept),
+        HumanCount(counts.sentences_quarantined),
         HumanCount(counts.commit.combinations_written.unsigned_abs()),
         warehouse.root(),
     );
@@ -203,16 +205,25 @@ pub fn verdict(summary: &RunSummary, max_quarantine: f64) -> ExitCode {
         );
         return ExitCode::from(exit::STOPPED);
     }
-    let share = summary.quarantine_share();
-    if summary.files_failed == 0 && summary.files_partial == 0 && share <= max_quarantine {
-        return ExitCode::SUCCESS;
+    if summary.files_without_extraction > 0 {
+        eprintln!(
+            "{} of the files already there came by `rexdrug ingest`, and no model has read them; `rexdrug extract` does",
+            summary.files_without_extraction
+        );
+    }
+    let (records, sentences) = (summary.quarantine_share(), summary.unanswered_share());
+    let refused_little = records <= max_quarantine && sentences <= max_quarantine;
+    if summary.files_failed == 0 && summary.files_partial == 0 && refused_little {
+        return if summary.files_without_extraction == 0 { ExitCode::SUCCESS } else { ExitCode::from(exit::REFUSED) };
     }
     eprintln!(
-        "refused too much: {} files could not be used, {} only in part, {:.1} % of the records (limit {:.1} %); \
+        "refused too much: {} files could not be used, {} only in part, {:.1} % of the records, {:.1} % of the sentences \
+         put to the model (limit {:.1} %); \
          see `rexdrug sql \"SELECT source_file, source_record, reason, message FROM quarantine\"`",
         summary.files_failed,
         summary.files_partial,
-        share * 100.0,
+        records * 100.0,
+        sentences * 100.0,
         max_quarantine * 100.0,
     );
     ExitCode::from(exit::REFUSED)

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use datafusion::execution::context::SQLOptions;
 use rexdrug_operators::OperatorResources;
 use rexdrug_pipeline::session::{Session, SessionOptions};
-use rexdrug_pipeline::warehouse::Warehouse;
 
 use crate::config::Settings;
 use crate::output::{self, Format};
@@ -38,10 +38,12 @@ pub async fn run(args: SqlArgs, settings: &Settings) -> Result<ExitCode> {
     let session = Session::new(&SessionOptions::with_threads(settings.threads), resources)?;
     // A query over local files needs no warehouse, so one that was not asked for may be absent.
     if settings.warehouse_named || std::path::Path::new(&settings.warehouse).is_dir() {
-        let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+        let warehouse = resources::existing_warehouse(settings).await?;
         warehouse.register(session.context()).await?;
     }
-    let frame = session.context().sql(&args.query).await.context("the query does not run")?;
+    // Whatever changes a table goes through a commit of a source file.
+    let only_reads = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    let frame = session.context().sql_with_options(&args.query, only_reads).await.context("the query does not run")?;
     let schema = frame.schema().inner().clone();
     let batches = frame.collect().await.context("the query failed")?;
     let format = if settings.json && args.format == Format::Table { Format::Json } else { args.format };

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Args;
-use rexdrug_pipeline::warehouse::{Severity, VerifyOptions, Warehouse, verify};
+use rexdrug_pipeline::warehouse::{Severity, VerifyOptions, verify};
 
 use crate::config::Settings;
-use crate::exit;
+use crate::{exit, resources};
 
 /// Recompute counts, offsets, ids and provenance over a warehouse; exit 1 when something is broken.
 #[derive(Debug, Args)]
@@ -22,7 +22,7 @@ pub struct VerifyArgs {
 /// # Errors
 /// When the warehouse cannot be read at all.
 pub async fn run(args: VerifyArgs, settings: &Settings) -> Result<ExitCode> {
-    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let warehouse = resources::existing_warehouse(settings).await?;
     let options = VerifyOptions { most_per_code: args.most, ..VerifyOptions::default() };
     let findings = verify(&warehouse, options).await?;
     let broken = findings.iter().filter(|finding| finding.severity == Severity::Broken).count();

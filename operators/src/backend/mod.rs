@@ -186,6 +186,8 @@ pub struct ExtractedCombination {
     pub confidence: f32,
     /// Reasoning, from backends that give one.
     pub reasoning: Option<String>,
+    /// Whether it answers a prompt: of the rows of a cascade only some do, of a regimen's name none.
+    pub prompted: bool,
 }
 
 /// Answers of one call, with what they cost.

@@ -116,6 +116,7 @@ impl Scripted {
             effect_scores: [0.8, 0.05, 0.15],
             confidence: 0.9,
             reasoning: None,
+            prompted: false,
         };
         let context_end = i64::try_from(item.sentence.chars().count()).unwrap_or(i64::MAX);
         let combinations = if stated { vec![combination] } else { Vec::new() };

@@ -123,9 +123,7 @@ pub(super) fn combinations_batch(
     let confidence = Float32Array::from_iter_values(rows.iter().map(|row| row.combination.confidence));
     let retracted = BooleanArray::from_iter(sources().map(|(batch, row)| Some(batch.is_retracted.value(row))));
     let at = TimestampMicrosecondArray::from_iter_values(rows.iter().map(|_| provenance.extracted_at));
-    // In a cascade the first model made the rows without reasoning, and was given no prompt.
-    let prompted = |row: &OutputRow| provenance.extractor != "cascade" || row.combination.reasoning.is_some();
-    let prompt = strings(&|row| provenance.prompt_sha256.clone().filter(|_| prompted(row)));
+    let prompt = strings(&|row| provenance.prompt_sha256.clone().filter(|_| row.combination.prompted));
     assemble(
         &COMBINATIONS,
         vec![

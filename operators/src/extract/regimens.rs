@@ -23,6 +23,7 @@ pub(super) fn regimen_rows(candidates: &Candidates, place: (usize, usize), rows:
             effect_scores: [0.0, 0.0, 1.0],
             confidence: 1.0,
             reasoning: regimen.first().map(reason),
+            prompted: false,
         };
         let named = Extraction { mentions: regimen.to_vec(), combinations: vec![combination], ..Extraction::default() };
         for combination in stated(named, 0.0) {

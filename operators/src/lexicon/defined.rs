@@ -54,9 +54,17 @@ impl<'t> DefinedDrugs<'t> {
     }
 }
 
-/// Whether no letter or digit touches `start..end`, and no number follows it with a hyphen.
+/// Whether no letter or digit touches `start..end`, no number follows it with a hyphen, and no single letter stands
+/// before it with one: `c-Met` is a gene, though the document defines `Met` as metformin.
 fn stands_alone(sentence: &str, start: usize, end: usize) -> bool {
-    let before = sentence.get(..start).and_then(|text| text.chars().next_back());
+    let mut ahead = sentence.get(..start).unwrap_or_default().chars().rev();
+    let before = ahead.next();
+    if before == Some('-')
+        && ahead.next().is_some_and(char::is_alphabetic)
+        && !ahead.next().is_some_and(char::is_alphanumeric)
+    {
+        return false;
+    }
     let mut after = sentence.get(end..).unwrap_or_default().chars();
     let next = after.next();
     let is_code = next == Some('-') && after.next().is_some_and(|letter| letter.is_ascii_digit());

@@ -110,6 +110,7 @@ impl Lexicon {
             }
             if class == LETTER
                 && let Some(stem) = self.stems.find(bytes.get(atom.start..atom.end).unwrap_or_default())
+                && !self.is_listed(text, atom, hash.value(), scratch)
                 && bytes.get(atom.end).is_none_or(|&next| matches!(CLASS[usize::from(next)], SEPARATOR | NON_ASCII))
             {
                 let gap = read_gap(text, atom.end, &mut GapHash::new());
@@ -130,6 +131,14 @@ impl Lexicon {
         let mut hash = AtomHash::new(self.automaton.seed);
         read_atom(text, gap.next, &mut hash).is_some()
             && self.automaton.may_go_on(first_hash, gap_hash.value(), hash.value(), shifts)
+    }
+
+    /// Whether the atom alone is a term. The rules have judged it then, and a stem must not bring back what they refused.
+    fn is_listed(&self, text: &str, atom: Atom, hash: u64, scratch: &mut MatchScratch) -> bool {
+        let accepted = self.automaton.step(TERMS, 0, hash).and_then(|node| self.automaton.accept(node));
+        let term = accepted.and_then(|number| self.terms.get(number as usize));
+        let surface = text.get(atom.start..atom.end).unwrap_or_default();
+        term.is_some_and(|term| folds_to(surface, &term.canonical, &mut scratch.canonical))
     }
 
     /// Walks the trie from one atom; the longest term that passes the rules.

@@ -14,8 +14,17 @@ pub(crate) enum Refusal {
     Shorter,
 }
 
+/// Two characters with a mark between them (`S-1`, `7+3`): without it (`S1`) they are mostly something else.
+pub(crate) fn is_marked_pair(written: &str) -> bool {
+    written.chars().any(|c| !c.is_alphanumeric() && !c.is_whitespace())
+        && written.chars().filter(|c| c.is_alphanumeric()).count() == 2
+}
+
 /// Whether the letters of `surface` satisfy the rule of its term. `Context` is judged later, over the whole sentence.
 pub(crate) fn case_allows(rule: TermRule, surface: &str, written: &str) -> bool {
+    if is_marked_pair(written) && !(is_marked_pair(surface) && same_letters(surface, written)) {
+        return false;
+    }
     match rule {
         TermRule::Any | TermRule::Context => true,
         TermRule::CaseSensitive => same_letters(surface, written),

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::fold::canonical;
 use super::model::TermRule;
+use super::rules::is_marked_pair;
 use super::sources::TermRole;
 use super::words::{COMMON_WORDS, SPELLINGS};
 
@@ -38,10 +39,11 @@ impl Screen {
         let size = form.bytes().filter(|b| *b != b' ').count();
         let letters = form.chars().filter(|c| c.is_alphabetic()).count();
         let is_abbreviation = curated && role == TermRole::Abbreviation;
-        if letters == 0 {
+        let is_marked = curated && is_marked_pair(written) && self.ambiguous.contains_key(form);
+        if letters == 0 && !is_marked {
             return Err("no letter");
         }
-        if size < 2 || (size < 3 && !is_abbreviation) {
+        if size < 2 || (size < 3 && !is_abbreviation && !is_marked) {
             return Err("shorter than three characters");
         }
         if form.len() > MAX_FORM_BYTES {

@@ -198,6 +198,6 @@ fn opens_in_lower_case(word: &[u8]) -> bool {
     }
     let prefix = word.split(|b| *b == b'-').next().unwrap_or(&[]);
     let hyphenated = prefix.len() < word.len();
-    (hyphenated && matches!(prefix, b"c" | b"v" | b"n" | b"p" | b"o" | b"m" | b"d" | b"l" | b"r"))
+    (hyphenated && matches!(prefix, b"c" | b"v" | b"n" | b"p" | b"o" | b"m" | b"d" | b"l" | b"r" | b"nab"))
         || lists::GREEK.split(' ').any(|greek| greek.as_bytes() == prefix)
 }

@@ -15,7 +15,7 @@ pub(super) const NEVER_ENDS_LOWER: &str = "\
 /// Titles before a name, and places that go on (`St. Louis`, `Ft. Detrick`): never end a sentence when capitalised; in
 /// lower case they are something else (`ms.` is milliseconds).
 pub(super) const NEVER_ENDS_CAPITALISED: &str = "\
-    cf dr drs mr mrs ms prof profs rev hon messrs gov sen capt lt col sgt st mt ft";
+    approx excl incl cf dr drs mr mrs ms prof profs rev hon messrs gov sen capt lt col sgt st mt ft";
 
 /// Followed by a number, a letter label or a bracket they go on (`Fig. 2`, `No. 5`, `Eq. (3)`, `Oct. 1999`); followed
 /// by a capitalised word the sentence is over (`The answer was no. Patients ...`).

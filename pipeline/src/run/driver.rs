@@ -32,6 +32,21 @@ pub struct ExtractSettings {
     pub info: BackendInfo,
 }
 
+impl ExtractSettings {
+    /// What decides which rows there are besides model and lexicon, where it is not what `run` does by itself.
+    pub(crate) fn rules(&self) -> Option<String> {
+        let (plain, own) = (ExtractOptions::default(), &self.extract);
+        let confidence = own.min_confidence != plain.min_confidence;
+        let rules = [
+            confidence.then(|| format!("min_confidence={}", own.min_confidence)),
+            (!own.first_pass).then(|| "first_pass=false".to_owned()),
+            self.prefilter.count_members.then(|| "regimens".to_owned()),
+        ];
+        let rules: Vec<String> = rules.into_iter().flatten().collect();
+        (!rules.is_empty()).then(|| rules.join(" "))
+    }
+}
+
 /// How a run goes.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
@@ -58,7 +73,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file between ingest and commit.
 pub(super) enum Parcel {
-    Skipped { file: String, status: RunStatus },
+    Skipped { file: String, status: RunStatus, without_extraction: bool },
     Work { ingested: Box<IngestedFile>, extracted: Extracted, started: DateTime<Utc> },
 }
 
@@ -187,7 +202,8 @@ async fn ingest_parcel(
         Input::Pack(pack) => IngestedFile::of_pack(pack),
     };
     if let Some(status) = warehouse.completed(&identified.source).await? {
-        return Ok(Parcel::Skipped { file: identified.source.source_file, status });
+        let without_extraction = options.extract.is_some() && warehouse.extraction(&identified.source).await?.is_none();
+        return Ok(Parcel::Skipped { file: identified.source.source_file, status, without_extraction });
     }
     let ingested = match input {
         Input::Pubmed(path) => {
@@ -223,8 +239,9 @@ async fn commit_parcel(
 ) -> Result<(), PipelineError> {
     let (ingested, extracted, started) = match parcel {
         Parcel::Work { ingested, extracted, started } => (ingested, extracted, started),
-        Parcel::Skipped { file, status } => {
+        Parcel::Skipped { file, status, without_extraction } => {
             summary.files_skipped += 1;
+            summary.files_without_extraction += u64::from(without_extraction);
             summary.count_status(status);
             observer.observe(&RunEvent::Skipped { file, status });
             return Ok(());
@@ -327,6 +344,7 @@ pub(super) fn draft(options: &RunOptions, extracted: &Extracted, started_at: Dat
         model_id: info.map(|info| info.model_id.clone()),
         model_sha256: info.map(|info| info.model_sha256.clone()),
         lexicon_sha256: settings.map(|settings| settings.prefilter.lexicon_sha256.clone()),
+        rules: settings.and_then(ExtractSettings::rules),
         device: info.map(|info| info.device.clone()),
         prompt_sha256: info.and_then(|info| info.prompt_sha256.clone()),
         language_model: info.filter(|info| info.asks_language_model()).map(|_| extracted.language_model),

@@ -1,4 +1,4 @@
-//! Extraction of what the warehouse holds already, with another model or lexicon.
+//! Extraction of what the warehouse holds already, with another model, lexicon or rules.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,8 +13,8 @@ use crate::error::PipelineError;
 use crate::session::Session;
 use crate::warehouse::{ExtractionCommit, Warehouse};
 
-/// Extracts what the warehouse holds again, with the model and lexicon of `settings`; a source file whose combinations
-/// are theirs already is skipped.
+/// Extracts what the warehouse holds again, by `settings`; a source file whose combinations were made by the same model,
+/// lexicon and rules is skipped.
 ///
 /// # Errors
 /// As [`super::run_files`].

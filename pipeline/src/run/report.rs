@@ -101,6 +101,8 @@ pub struct RunSummary {
     pub files_committed: u64,
     /// Files that were in the warehouse already.
     pub files_skipped: u64,
+    /// Files among the skipped whose documents no model has read: they came by `ingest`.
+    pub files_without_extraction: u64,
     /// Files that could be read only up to a fault, skipped ones included.
     pub files_partial: u64,
     /// Files that could not be used, skipped ones included.
@@ -120,10 +122,15 @@ impl RunSummary {
     /// among them.
     pub fn quarantine_share(&self) -> f64 {
         let unwanted = self.counts.records_unlicensed;
-        match self.counts.records_read.saturating_sub(unwanted) {
-            0 => 0.0,
-            read => self.counts.records_quarantined.saturating_sub(unwanted) as f64 / read as f64,
-        }
+        share(
+            self.counts.records_quarantined.saturating_sub(unwanted),
+            self.counts.records_read.saturating_sub(unwanted),
+        )
+    }
+
+    /// Share of the sentences put to the model that it did not answer, 0 to 1.
+    pub fn unanswered_share(&self) -> f64 {
+        share(self.counts.sentences_quarantined, self.counts.sentences_kept)
     }
 
     pub(crate) fn count_status(&mut self, status: RunStatus) {
@@ -133,4 +140,8 @@ impl RunSummary {
             RunStatus::Failed => self.files_failed += 1,
         }
     }
+}
+
+fn share(refused: u64, of: u64) -> f64 {
+    if of == 0 { 0.0 } else { refused as f64 / of as f64 }
 }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rexdrug_schemas::{DOCUMENTS, QuarantineStage, RunStatus, SourceRef, pmid_doc_id, source_sequence};
 
 use super::documents::DocumentRows;
-use super::input::package_sequence;
+use super::input::{hex, package_sequence};
 use super::licences::LicenceFilter;
 use super::quarantine::QuarantineRow;
 use crate::error::PipelineError;
@@ -72,6 +72,12 @@ pub fn identify_file(path: &Path) -> IngestedFile {
     file
 }
 
+/// Stands for a file beside a sidecar that contradicts it. Not the file's own md5: under that it would count as done when
+/// the sidecar is put right.
+fn beside_sidecar(md5: &str, sidecar: &str) -> String {
+    hex(&pubmed::md5_of_bytes(format!("{md5}\t{sidecar}").as_bytes()))
+}
+
 impl IngestedFile {
     pub(crate) fn unread(source: SourceRef, source_bytes: u64) -> Self {
         Self {
@@ -95,9 +101,11 @@ impl IngestedFile {
             Ok(SidecarCheck::Mismatch { expected, actual }) => {
                 let message =
                     format!("md5 is {actual}, the sidecar says {expected}; the download is damaged, fetch it again");
-                (actual, Some(("md5_mismatch", message)))
+                (beside_sidecar(&actual, &expected), Some(("md5_mismatch", message)))
             }
-            Ok(SidecarCheck::Unreadable { md5, reason }) => (md5, Some(("md5_unreadable", reason))),
+            Ok(SidecarCheck::Unreadable { md5, reason }) => {
+                (beside_sidecar(&md5, &reason), Some(("md5_unreadable", reason)))
+            }
             Err(error) => (String::new(), Some(("io", format!("cannot read {}: {error}", path.display())))),
         };
         self.source.source_md5 = md5;

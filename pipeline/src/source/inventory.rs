@@ -158,12 +158,23 @@ impl Inventory {
     }
 
     /// The articles as packs of at most `size`, made as they are asked for.
-    pub fn packs(self, size: usize, objects: ObjectReader, known: KnownMembers) -> impl Iterator<Item = Input> + use<> {
-        let size = size.max(1);
+    pub fn packs(
+        mut self,
+        size: usize,
+        objects: ObjectReader,
+        known: KnownMembers,
+    ) -> impl Iterator<Item = Input> + use<> {
+        let moments = known.moments(std::iter::empty());
+        self.listed.sort_by_key(|article| moments.span(article.modified));
+        let spans = self.listed.chunk_by(|left, right| moments.span(left.modified) == moments.span(right.modified));
+        let cuts = spans.flat_map(|span| span.chunks(size.max(1)).map(<[Listed]>::len));
+        let ends: Vec<usize> =
+            cuts.scan(0, |end, length| Some(std::mem::replace(end, *end + length) + length)).collect();
         let mut floor = None;
-        (0..self.listed.len().div_ceil(size)).map(move |number| {
-            let slice = self.listed.get(number * size..).unwrap_or_default();
-            let slice = slice.get(..size).unwrap_or(slice);
+        let mut start = 0;
+        ends.into_iter().map(move |end| {
+            let slice = self.listed.get(start..end).unwrap_or_default();
+            start = end;
             let member = |article: &Listed| PackMember {
                 name: self.layout.key(article.pmcid, article.version),
                 etag: hex(&article.etag),

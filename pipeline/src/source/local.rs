@@ -92,16 +92,23 @@ impl LocalFiles {
         articles.retain(|article| !known.contains(&article.member.name, &article.member.etag));
         let known_articles = (before - articles.len()) as u64;
         let mut plan = LocalPlan { inputs: self.inputs, known: known_articles, elsewhere: self.elsewhere };
-        articles.sort_by(|left, right| {
-            (&left.member.name, &left.member.path).cmp(&(&right.member.name, &right.member.path))
+        let packages = plan.inputs.iter().filter_map(|input| match input {
+            Input::Package(path) => Some(package_sequence(&file_name(path))),
+            Input::Pubmed(_) | Input::Pack(_) => None,
         });
+        let moments = known.moments(packages);
+        for article in &mut articles {
+            let is_reissue = known.is_reissue(&article.member.name, &article.member.etag);
+            article.group = if is_reissue { None } else { Some(moments.span(article.modified)) };
+        }
+        articles.sort_by(|left, right| left.place().cmp(&right.place()));
         let mut floor = None;
         let mut rest = articles.as_slice();
-        while !rest.is_empty() {
+        while let Some(first) = rest.first() {
             let mut bytes = 0;
             let fits = |article: &&Loose| {
                 bytes += article.bytes;
-                bytes <= PACK_BYTES
+                bytes <= PACK_BYTES && article.group == first.group
             };
             let count = rest.iter().take(size.max(1)).take_while(fits).count().max(1);
             let (these, after) = rest.split_at(count);
@@ -121,9 +128,16 @@ struct Loose {
     member: PackMember,
     bytes: u64,
     modified: i64,
+    /// Only articles of one group share a pack: those issued again, which come after every other pack, and the rest by
+    /// the moments that no pack may span.
+    group: Option<usize>,
 }
 
 impl Loose {
+    fn place(&self) -> (Option<usize>, &str, &Option<PathBuf>) {
+        (self.group, &self.member.name, &self.member.path)
+    }
+
     fn new(path: PathBuf, name: String) -> Self {
         let facts = std::fs::metadata(&path).ok();
         let modified = facts.as_ref().and_then(|facts| facts.modified().ok());
@@ -132,6 +146,7 @@ impl Loose {
         Self {
             bytes: facts.map_or(0, |facts| facts.len()),
             modified: i64::try_from(micros).unwrap_or_default(),
+            group: None,
             member: PackMember { name, etag: md5_of(&path).unwrap_or_default(), path: Some(path) },
         }
     }
@@ -154,6 +169,36 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::panic)]
 
     use super::*;
+
+    #[test]
+    fn no_pack_spans_a_package_or_mixes_what_is_issued_again_with_the_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let day = |day: u64| UNIX_EPOCH + std::time::Duration::from_secs(86_400 * day);
+        let write = |name: &str, text: &str, days: u64| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            File::options().write(true).open(&path).unwrap().set_modified(day(days)).unwrap();
+            path
+        };
+        // 1970-04-11 is day 100.
+        let package = write("a.1970-04-11.tar.gz", "", 300);
+        let old = write("PMC1.nxml", "old", 50);
+        let new = write("PMC2.nxml", "new", 150);
+        let packs = |paths: &[&PathBuf], known: &KnownMembers| -> Vec<Vec<String>> {
+            let plan = LocalFiles::sort(paths.iter().map(|path| (*path).clone()).collect()).plan(known, 9);
+            let members = |pack: &Pack| pack.members.iter().map(|member| member.name.clone()).collect();
+            plan.inputs
+                .iter()
+                .filter_map(|input| if let Input::Pack(pack) = input { Some(members(pack)) } else { None })
+                .collect()
+        };
+        let nothing = KnownMembers::default();
+        assert_eq!(packs(&[&old, &new], &nothing), [["PMC1.nxml", "PMC2.nxml"]]);
+        assert_eq!(packs(&[&package, &old, &new], &nothing), [["PMC1.nxml"], ["PMC2.nxml"]]);
+        let mut known = KnownMembers::default();
+        known.insert("PMC2.nxml", "another state");
+        assert_eq!(packs(&[&old, &new], &known), [["PMC2.nxml"], ["PMC1.nxml"]]);
+    }
 
     #[test]
     fn files_are_told_apart_by_their_beginning_and_articles_are_packed() {

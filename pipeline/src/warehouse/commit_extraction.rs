@@ -33,7 +33,7 @@ pub struct ExtractionCommit {
 /// What the warehouse holds of a file's extraction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ExtractionState {
-    /// Model and lexicon of the current combinations.
+    /// What made the current combinations.
     pub key: ExtractionKey,
     /// Counts 1, 2, … with each extraction of the file.
     pub generation: i64,
@@ -64,7 +64,7 @@ impl Warehouse {
 
     /// Replaces the combinations of a file's documents and adds a row to `runs`.
     ///
-    /// The same model and lexicon as the current, finished extraction change nothing.
+    /// The same model, lexicon and rules as the current, finished extraction change nothing.
     ///
     /// # Errors
     /// [`WarehouseError::UnknownSource`] when the file is not done; otherwise as [`Warehouse::commit_file`].

@@ -11,7 +11,7 @@ use super::location::redact;
 pub enum WarehouseError {
     /// A warehouse URI that cannot be used.
     #[error(
-        "warehouse `{uri}`: {reason}; expected a local path, file:///path, s3://bucket/prefix, gs://… or az://…; correct --warehouse"
+        "warehouse `{uri}`: {reason}; expected a local path, file:///path or s3://bucket/prefix; correct --warehouse"
     )]
     Location {
         /// The URI, redacted.

@@ -21,20 +21,24 @@ pub(crate) fn app_id(table: &str, source: &SourceRef) -> String {
     format!("rexdrug/{table}/{}@{}", source.source_file, source.source_md5)
 }
 
-/// Model and lexicon that made the combinations of a file; none for files that were only ingested.
+/// Model, lexicon and rules that made the combinations of a file; none for files that were only ingested.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 pub struct ExtractionKey {
     /// sha256 of the model folder.
     pub model_sha256: Option<String>,
     /// sha256 of the lexicon.
     pub lexicon_sha256: Option<String>,
+    /// What else decides which rows there are, where it is not the default (`min_confidence=0.9`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules: Option<String>,
 }
 
 impl ExtractionKey {
-    /// Application id of a commit that depends on model and lexicon.
+    /// Application id of a commit that depends on model, lexicon and rules.
     pub(crate) fn app_id(&self, table: &str, source: &SourceRef) -> String {
         let part = |sha: &Option<String>| sha.clone().unwrap_or_else(|| "none".to_owned());
-        format!("{}#{}+{}", app_id(table, source), part(&self.model_sha256), part(&self.lexicon_sha256))
+        let rules = self.rules.iter().map(|rules| format!("+{rules}")).collect::<String>();
+        format!("{}#{}+{}{rules}", app_id(table, source), part(&self.model_sha256), part(&self.lexicon_sha256))
     }
 }
 

@@ -8,7 +8,7 @@ use url::Url;
 use super::error::{Result, WarehouseError};
 
 /// Schemes whose object stores this build can open.
-const SCHEMES: [&str; 6] = ["file", "s3", "s3a", "gs", "az", "memory"];
+const SCHEMES: [&str; 3] = ["file", "s3", "s3a"];
 
 /// Scheme of the tests' stores that fail on purpose.
 #[cfg(test)]
@@ -63,6 +63,15 @@ impl Location {
             return Err(refuse(format!("unknown scheme `{}`", url.scheme())));
         }
         Ok(Self { root: with_slash(url), options })
+    }
+
+    /// Whether `uri` names a local folder that is not there, which [`Self::parse`] would create.
+    pub fn is_missing(uri: &str) -> bool {
+        match Url::parse(uri) {
+            Ok(url) if url.scheme() == "file" => url.to_file_path().is_ok_and(|path| !path.is_dir()),
+            Ok(url) if url.scheme().len() > 1 => false,
+            _ => !uri.is_empty() && !Path::new(uri).is_dir(),
+        }
     }
 
     fn local(path: &Path, options: HashMap<String, String>) -> std::result::Result<Self, String> {

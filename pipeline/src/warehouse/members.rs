@@ -7,6 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::cast;
 use datafusion::prelude::{SessionContext, col, lit};
 use futures::StreamExt;
+use rexdrug_jats::is_archive;
 use rexdrug_pubmed::md5_of_bytes;
 use rexdrug_schemas::SourceRef;
 
@@ -24,6 +25,20 @@ pub struct KnownMembers {
     unfinished: Vec<SourceRef>,
     /// Highest sequence of a pack.
     newest: i64,
+    /// Sequences of packages.
+    packages: Vec<i64>,
+}
+
+/// Moments that no pack may span. A pack has the time of its newest member, and with it an older article would replace
+/// what a package or an earlier pack says of it.
+#[derive(Debug)]
+pub(crate) struct Moments(Vec<i64>);
+
+impl Moments {
+    /// Which of the times between the moments holds `modified`.
+    pub(crate) fn span(&self, modified: i64) -> usize {
+        self.0.partition_point(|moment| *moment <= modified)
+    }
 }
 
 impl KnownMembers {
@@ -36,6 +51,21 @@ impl KnownMembers {
     /// Whether the warehouse has it.
     pub fn contains(&self, name: &str, etag: &str) -> bool {
         self.digests.contains(&digest(name, etag))
+    }
+
+    /// Whether the warehouse has an article of that name in another state.
+    pub(crate) fn is_reissue(&self, name: &str, etag: &str) -> bool {
+        self.names.contains(&digest(name, "")) && !self.contains(name, etag)
+    }
+
+    /// The moments of the sources that the warehouse has, and of `packages` that are read besides. Packs that were left
+    /// unfinished are cut as before: the cut must not depend on what was finished since.
+    pub(crate) fn moments(&self, packages: impl Iterator<Item = i64>) -> Moments {
+        let packs = self.unfinished.is_empty().then_some(self.newest + 1);
+        let mut moments: Vec<i64> = self.packages.iter().copied().chain(packages).chain(packs).collect();
+        moments.sort_unstable();
+        moments.dedup();
+        Moments(moments)
     }
 
     /// Articles known.
@@ -77,8 +107,13 @@ impl Warehouse {
     /// [`WarehouseError::Delta`] when a log or table cannot be read.
     pub async fn known_members(&self, ctx: &SessionContext) -> Result<KnownMembers> {
         let mut known = KnownMembers::default();
-        let packs = self.sources().await?.into_iter().filter(|entry| entry.source.source_file.ends_with(".pack"));
-        for entry in packs {
+        for entry in self.sources().await? {
+            if is_archive(&entry.source.source_file) {
+                known.packages.push(entry.source.source_seq);
+            }
+            if !entry.source.source_file.ends_with(".pack") {
+                continue;
+            }
             known.newest = known.newest.max(entry.source.source_seq);
             if entry.status.is_none() {
                 known.unfinished.push(entry.source);

@@ -48,6 +48,8 @@ pub struct RunDraft {
     pub model_sha256: Option<String>,
     /// sha256 of the lexicon.
     pub lexicon_sha256: Option<String>,
+    /// As [`ExtractionKey::rules`].
+    pub rules: Option<String>,
     /// Device that ran the model.
     pub device: Option<String>,
     /// sha256 of the prompt template; none for classifiers.
@@ -59,9 +61,13 @@ pub struct RunDraft {
 }
 
 impl RunDraft {
-    /// Model and lexicon of this run.
+    /// Model, lexicon and rules of this run.
     pub fn extraction_key(&self) -> ExtractionKey {
-        ExtractionKey { model_sha256: self.model_sha256.clone(), lexicon_sha256: self.lexicon_sha256.clone() }
+        ExtractionKey {
+            model_sha256: self.model_sha256.clone(),
+            lexicon_sha256: self.lexicon_sha256.clone(),
+            rules: self.rules.clone(),
+        }
     }
 
     /// Checks the driver's sums against what it spooled.

@@ -10,7 +10,7 @@ use crate::published::leaderboard::{SpanLabel, SpanRelation};
 use crate::rows::{AnswerRow, ErrorStats, RowError};
 use crate::task::Label;
 
-use super::prediction::{FoundDrug, Prediction};
+use super::prediction::{FoundDrug, FoundRelation, Prediction};
 use super::{Case, CaseRelation, Causes, Mark, MarkKind};
 
 /// Ids from here on are predicted drugs that are no gold span; no item has so many spans.
@@ -126,20 +126,23 @@ impl Ids<'_> {
         gold.map_or(UNALIGNED + u32::try_from(member).unwrap_or(0), |id| self.canonical(id))
     }
 
-    fn predicted(&self, prediction: &Prediction) -> Vec<Labelled<u32>> {
-        let members = |members: &[usize]| -> Vec<u32> {
-            members.iter().map(|&member| self.id(&prediction.drugs, member)).collect()
-        };
-        prediction.relations.iter().map(|found| Labelled::new(members(&found.members), found.label)).collect()
+    fn stated(&self, prediction: &Prediction, relation: &FoundRelation) -> Vec<u32> {
+        relation.members.iter().map(|&member| self.id(&prediction.drugs, member)).collect()
     }
 
+    fn predicted(&self, prediction: &Prediction) -> Vec<Labelled<u32>> {
+        let labelled = |found: &FoundRelation| Labelled::new(self.stated(prediction, found), found.label);
+        prediction.relations.iter().map(labelled).collect()
+    }
+
+    /// Members in the order stated: to the published rule one set in two orders is two relations.
     fn rows(&self, prediction: &Prediction) -> Vec<SpanRelation> {
-        let row = |relation: Labelled<u32>| SpanRelation {
+        let row = |found: &FoundRelation| SpanRelation {
             doc_id: self.item.doc_id.clone(),
-            drug_idxs: relation.members,
-            relation_label: if relation.label == Label::Pos { SpanLabel::Pos } else { SpanLabel::Comb },
+            drug_idxs: self.stated(prediction, found),
+            relation_label: if found.label == Label::Pos { SpanLabel::Pos } else { SpanLabel::Comb },
         };
-        self.predicted(prediction).into_iter().map(row).collect()
+        prediction.relations.iter().map(row).collect()
     }
 
     fn case(&self, prediction: &Prediction, gold: &[Labelled<u32>], pred: &[Labelled<u32>]) -> Case {

@@ -3,7 +3,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rexdrug_scoring::published::{self, leaderboard::SpanRelation, rewards::Form};
+use rexdrug_scoring::evaluation::drugcomb::{Alignment, evaluate};
+use rexdrug_scoring::evaluation::prediction::Prediction;
+use rexdrug_scoring::gold::drugcomb::Item;
+use rexdrug_scoring::prf::FourScores;
+use rexdrug_scoring::published::leaderboard::{SpanLabel, SpanRelation};
+use rexdrug_scoring::published::{self, rewards::Form};
 use rexdrug_scoring::reward::{Gold, RewardParts};
 use rexdrug_scoring::rows::{AnswerRow, ErrorStats};
 use rexdrug_scoring::task::{Label, Task};
@@ -94,19 +99,67 @@ fn check_stats(found: (usize, ErrorStats), expected: &Value, what: &str) -> usiz
     4
 }
 
+/// The gold items that rows of the leaderboard stand for, with a name for every id that gold or predictions use.
+fn items(gold: &[SpanRelation], pred: &[SpanRelation]) -> Vec<Item> {
+    let mut names: Vec<&str> = gold.iter().chain(pred).map(|row| row.doc_id.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let lines = names.into_iter().map(|doc_id| {
+        let of = |rows: &[SpanRelation]| -> Vec<SpanRelation> {
+            rows.iter().filter(|row| row.doc_id == doc_id).cloned().collect()
+        };
+        let (gold, pred) = (of(gold), of(pred));
+        let most = gold.iter().chain(&pred).flat_map(|row| row.drug_idxs.iter().copied()).max().unwrap_or(0);
+        let spans: Vec<Value> = (0..=most)
+            .map(|id| serde_json::json!({"span_id": id, "text": format!("d{id:04}"), "start": id * 6, "end": id * 6 + 5}))
+            .collect();
+        let class = |row: &SpanRelation| if row.relation_label == SpanLabel::Pos { "POS" } else { "COMB" };
+        let rels: Vec<Value> = gold
+            .iter()
+            .filter(|row| row.relation_label != SpanLabel::NoComb)
+            .map(|row| serde_json::json!({"class": class(row), "spans": row.drug_idxs}))
+            .collect();
+        let sentence: Vec<String> = (0..=most).map(|id| format!("d{id:04}")).collect();
+        let item = serde_json::json!({"doc_id": doc_id, "sentence": sentence.join(" "), "spans": spans, "rels": rels});
+        format!("{item}\n")
+    });
+    rexdrug_scoring::gold::drugcomb::read(lines.collect::<String>().as_bytes()).unwrap()
+}
+
+/// The leaderboard rule as `eval` asks for it: over items and predictions of ids.
+fn evaluated(gold: &[SpanRelation], pred: &[SpanRelation]) -> FourScores {
+    let items = items(gold, pred);
+    let label = |label| match label {
+        SpanLabel::Pos => Label::Pos,
+        SpanLabel::Comb => Label::Comb,
+        SpanLabel::NoComb => Label::NoComb,
+    };
+    let predictions: Vec<Prediction> = items
+        .iter()
+        .map(|item| {
+            let rows = pred.iter().filter(|row| row.doc_id == item.doc_id);
+            let rows: Vec<(Label, Vec<u32>)> =
+                rows.map(|row| (label(row.relation_label), row.drug_idxs.clone())).collect();
+            Prediction::from_ids(item, &rows)
+        })
+        .collect();
+    evaluate(&items, &predictions, Alignment::Spans).unwrap().leaderboard
+}
+
 /// Checks a folder of metric files against its expected scores; returns the number of values compared.
 pub fn check_metrics(folder: &Path, expected: &Value, what: &str) -> usize {
     let mut compared = 0;
     let gold: Vec<SpanRelation> = lines(&folder.join("leaderboard_gold.jsonl"));
     let pred: Vec<SpanRelation> = lines(&folder.join("leaderboard_pred.jsonl"));
-    let scores = published::leaderboard::score(&gold, &pred);
-    for (name, found) in [
-        ("pos_exact", &scores.pos_exact),
-        ("pos_partial", &scores.pos_partial),
-        ("any_exact", &scores.any_exact),
-        ("any_partial", &scores.any_partial),
-    ] {
-        compared += check_prf(found, &expected["leaderboard"][name], &format!("{what} leaderboard {name}"));
+    for (how, scores) in [("rows", published::leaderboard::score(&gold, &pred)), ("items", evaluated(&gold, &pred))] {
+        for (name, found) in [
+            ("pos_exact", &scores.pos_exact),
+            ("pos_partial", &scores.pos_partial),
+            ("any_exact", &scores.any_exact),
+            ("any_partial", &scores.any_partial),
+        ] {
+            compared += check_prf(found, &expected["leaderboard"][name], &format!("{what} leaderboard {how} {name}"));
+        }
     }
 
     let rows: Vec<AnswerRow> = lines(&folder.join("rexdrug_drugcomb.jsonl"));

@@ -10,7 +10,7 @@ from typing import Any
 def read(path: Path, columns: set[str]) -> list[dict[str, Any]]:
     """Lines of a JSONL file that all have these columns."""
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         row = json.loads(line)

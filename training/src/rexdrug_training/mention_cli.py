@@ -31,10 +31,10 @@ THRESHOLDS = (0.2, 0.3, 0.4, 0.5, 0.6)
 def lexicon_mentions(sentences: list[Sentence], source: Path) -> list[list[LexiconMention]]:
     """Of every sentence: from a file with one JSON list per line, or from the `rexdrug` binary itself."""
     if source.suffix == ".jsonl":
-        lines = source.read_text(encoding="utf-8").splitlines()
+        lines = source.read_text(encoding="utf-8").rstrip("\n").split("\n")
     else:
         given = "".join(json.dumps(s.text) + "\n" for s in sentences)
-        lines = subprocess.run([source, "lexicon", "find"], input=given, capture_output=True, text=True, check=True, encoding="utf-8").stdout.splitlines()
+        lines = subprocess.run([source, "lexicon", "find"], input=given, capture_output=True, text=True, check=True, encoding="utf-8").stdout.rstrip("\n").split("\n")
     if len(lines) != len(sentences):
         raise ValueError(f"{source}: {len(lines)} lines for {len(sentences)} sentences; expected one list of mentions per sentence")
     rows = []

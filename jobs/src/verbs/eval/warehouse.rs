@@ -9,7 +9,6 @@ use arrow::record_batch::RecordBatch;
 use futures::TryStreamExt;
 use rexdrug_operators::OperatorResources;
 use rexdrug_pipeline::session::{Session, SessionOptions};
-use rexdrug_pipeline::warehouse::Warehouse;
 use rexdrug_scoring::evaluation::locate::{Located, Locator, Squeezed};
 use rexdrug_scoring::evaluation::prediction::{FoundDrug, FoundRelation, Prediction};
 use rexdrug_scoring::gold::drugcomb::Item;
@@ -17,6 +16,7 @@ use rexdrug_scoring::task::{Label, Task};
 
 use super::super::try_text::{field, int, mentions, string};
 use crate::config::Settings;
+use crate::resources;
 
 /// A document that holds gold sentences.
 struct Holder {
@@ -38,7 +38,7 @@ struct Row {
 /// # Errors
 /// When the warehouse cannot be read, or holds none of the sentences.
 pub async fn predictions(settings: &Settings, items: &[Item]) -> Result<(Vec<Prediction>, usize)> {
-    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let warehouse = resources::existing_warehouse(settings).await?;
     let session = Session::new(
         &SessionOptions::with_threads(settings.threads),
         OperatorResources { lexicon: None, engine: None },

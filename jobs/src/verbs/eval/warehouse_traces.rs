@@ -5,12 +5,12 @@ use futures::TryStreamExt;
 use rexdrug_operators::OperatorResources;
 use rexdrug_operators::backend::reasoning::NOT_IN_TEXT;
 use rexdrug_pipeline::session::{Session, SessionOptions};
-use rexdrug_pipeline::warehouse::Warehouse;
 use rexdrug_scoring::evaluation::reasoning::TraceItem;
 use serde_json::{Value, json};
 
 use super::super::try_text::{field, int, mentions, string};
 use crate::config::Settings;
+use crate::resources;
 
 /// Rows of one sentence and reasoning stand together.
 const QUERY: &str = "SELECT c.doc_id, c.sentence_start, c.context_start, c.context_end, c.effect, c.drugs, c.reasoning, \
@@ -24,7 +24,7 @@ const QUERY: &str = "SELECT c.doc_id, c.sentence_start, c.context_start, c.conte
 /// # Errors
 /// When the warehouse cannot be read, or holds no reasoning.
 pub async fn traces(settings: &Settings) -> Result<Vec<TraceItem>> {
-    let warehouse = Warehouse::open(&settings.warehouse, Default::default())?;
+    let warehouse = resources::existing_warehouse(settings).await?;
     let resources = OperatorResources { lexicon: None, engine: None };
     let session = Session::new(&SessionOptions::with_threads(settings.threads), resources)?;
     warehouse.register(session.context()).await?;

@@ -41,6 +41,7 @@ impl Unsure {
             effect_scores: [1.0, 0.0, 0.0],
             confidence: f32::from(percent) / 100.0,
             reasoning: self.reasoning.clone(),
+            prompted: false,
         };
         let combinations = if percent > 50 || self.reasoning.is_some() { vec![found] } else { Vec::new() };
         let pair_score = Some(f32::from(percent) / 100.0);

@@ -246,6 +246,7 @@ fn finish(draft: Draft, item: &Encoded, rules: &Rules) -> Result<Extraction, Ite
             effect_scores: set.effect_scores,
             confidence: set.confidence.clamp(0.0, 1.0),
             reasoning: None,
+            prompted: false,
         });
     }
     let (context_start, context_end) = item.seen;

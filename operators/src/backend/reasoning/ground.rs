@@ -117,7 +117,7 @@ pub fn ground(item: &ExtractItem, completion: &str) -> Result<Grounded, ItemErro
 
 fn combination(members: Vec<usize>, effect: Effect) -> ExtractedCombination {
     let effect_scores = Effect::ALL.map(|other| f32::from(u8::from(other == effect)));
-    ExtractedCombination { members, effect, effect_scores, confidence: 1.0, reasoning: None }
+    ExtractedCombination { members, effect, effect_scores, confidence: 1.0, reasoning: None, prompted: true }
 }
 
 fn effect_of(label: Label) -> Option<Effect> {

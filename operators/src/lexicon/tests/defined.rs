@@ -27,6 +27,9 @@ fn a_definition_holds_in_every_sentence_of_its_document() {
         ),
         ("OXP (oxaliplatin) was given.", "OXP", vec![("OXP", "oxaliplatin")]),
         ("We gave oxaliplatin (OXP).", "oxp, OXPs, FOXP, OXP-21", vec![]),
+        // A gene of that name, and a combination with another short form.
+        ("metformin (Met)", "c-Met, v-Met; Met", vec![("Met", "metformin")]),
+        ("oxaliplatin (OXP)", "GEM-OXP and B6-OXP", vec![("OXP", "oxaliplatin"), ("OXP", "oxaliplatin")]),
         ("No definition.", "OXP", vec![]),
         ("The overall ox percentage (OXP).", "OXP", vec![]),
         // The document's own meaning of letters that the list knows otherwise.

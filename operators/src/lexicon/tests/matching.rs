@@ -142,6 +142,18 @@ const CASES: &[Case] = &[
     ("XORFATINIB", &[]),
     ("tinib", &[]),
     ("mymab, elzevir", &[]),
+    // A stem does not bring back a listed name that a rule refused.
+    ("exituximab receptors", &[]),
+    ("anti-exituximab antibodies", &[]),
+    ("velmortamab receptors", &[("velmortamab", "stem:velmortamab")]),
+    // Names of two characters, with the mark between them.
+    ("Z-1 plus cisplatin", &[("Z-1", "product-z-1"), ("cisplatin", "cisplatin")]),
+    ("Z‑1 plus cisplatin", &[("Z‑1", "product-z-1"), ("cisplatin", "cisplatin")]),
+    ("Z1 or Z 1 plus cisplatin", &[("cisplatin", "cisplatin")]),
+    ("Z-1 alone", &[]),
+    ("7+3 with cisplatin", &[("7+3", "regimen-7-3"), ("cisplatin", "cisplatin")]),
+    ("73, 7-3, 7/3 or 7 3 with cisplatin", &[("cisplatin", "cisplatin")]),
+    ("DC with cisplatin", &[("cisplatin", "cisplatin")]),
     ("orfavir-boosted", &[("orfavir", "stem:orfavir")]),
     ("cefomurzole", &[("cefomurzole", "stem:cefomurzole")]),
     ("xorfatinib2", &[]),

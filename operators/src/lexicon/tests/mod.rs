@@ -46,6 +46,7 @@ dopamine\tcatecholamine\t\t\t
 insulin\thormone\t\t\t
 tamoxifen\tantioestrogen\t\tNolvadex\tTAM
 amphotericin B\tantifungal\tamphotericin\t\tAmB
+exituximab\tantibody\t\t\t
 metformin\tantidiabetic\t\tGlucophage\t
 temozolomide\tantineoplastic\t\tTemodar\tTMZ
 St. John's wort\therb\thypericum\t\t
@@ -57,9 +58,12 @@ const REGIMENS: &str = "name\tsynonyms\tmembers
 FOLFOX\tmFOLFOX6|FOLFOX4\tfluorouracil|leucovorin|oxaliplatin
 CHOP\t\tcyclophosphamide|doxorubicin|vincristine|prednisone
 R-CHOP\t\trituximab|CHOP
+7+3\t\tcytarabine|doxorubicin
+DC\t\tdocetaxel|cyclophosphamide
 ";
 const PRODUCTS: &str = "name\tsynonyms\tmembers
 co-trimoxazole\tBactrim|trimethoprim-sulfamethoxazole\tsulfamethoxazole|trimethoprim
+Z-1\tTZ-1\tsulfamethoxazole|trimethoprim
 ";
 const CLASSES: &str = "name\tsynonyms
 taxane\ttaxoid
@@ -74,6 +78,8 @@ lead\tcontext\tthe metal or the verb
 gold\tcontext\tgold standard
 AS\tuppercase_only\tpreposition
 TAM\tcase_sensitive\ttumour-associated macrophage
+Z-1\tcontext\tZ1 protein
+7+3\tcontext\tnumbers
 ";
 const STEMS: &str = "stem\tkind\tmin_length\texceptions
 -tinib\tsuffix\t8\t

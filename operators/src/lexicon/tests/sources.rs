@@ -182,9 +182,9 @@ fn seed_rows_that_cannot_be_used_are_reported() {
     assert_eq!(
         bad,
         [
-            "regimens.tsv:5: regimen \"EMPTY\" has no members",
+            "regimens.tsv:7: regimen \"EMPTY\" has no members",
             "salts.tsv:9: expected at most 1 cells, got 2",
-            "ambiguous.tsv:7: unknown rule \"maybe\", expected drop, case_sensitive, uppercase_only or context",
+            "ambiguous.tsv:9: unknown rule \"maybe\", expected drop, case_sensitive, uppercase_only or context",
             "stems.tsv:7: stem \"-ab\" is not at least three ASCII letters",
             "stems.tsv:8: min_length \"many\" is not a number",
         ]

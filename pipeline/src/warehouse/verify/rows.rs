@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray, StructArray};
+use arrow::array::{Array, AsArray, Int32Array, RecordBatch, StringArray, StringViewArray, StructArray};
 use arrow::datatypes::{DataType, Int32Type};
 use futures::TryStreamExt;
 use rexdrug_schemas::{combination_drug_type, combination_id, drug_key};
 
 use super::super::error::{Result, WarehouseError};
-use super::sql::{Session, longs, present, strings};
+use super::sql::{Session, longs, present, strings, views};
 use super::{Findings, Unfinished};
 
 const TABLE: &str = "combinations";
@@ -43,7 +43,7 @@ struct Batch {
     doc_ids: StringArray,
     owner: [StringArray; 2],
     record: arrow::array::Int64Array,
-    sentence: StringArray,
+    sentence: StringViewArray,
     start: arrow::array::Int64Array,
     end: arrow::array::Int64Array,
     key: StringArray,
@@ -52,7 +52,7 @@ struct Batch {
     document: StringArray,
     document_owner: [StringArray; 2],
     document_record: arrow::array::Int64Array,
-    text: StringArray,
+    text: StringViewArray,
 }
 
 impl Batch {
@@ -66,7 +66,7 @@ impl Batch {
             doc_ids: text(1)?,
             owner: [text(2)?, text(3)?],
             record: longs(TABLE, batch, 4)?,
-            sentence: text(5)?,
+            sentence: views(TABLE, batch, 5)?,
             start: longs(TABLE, batch, 6)?,
             end: longs(TABLE, batch, 7)?,
             key: text(8)?,
@@ -75,7 +75,7 @@ impl Batch {
             document: text(11)?,
             document_owner: [text(12)?, text(13)?],
             document_record: longs(TABLE, batch, 14)?,
-            text: text(15)?,
+            text: views(TABLE, batch, 15)?,
         })
     }
 

@@ -65,6 +65,14 @@ pub(super) fn strings(table: &'static str, batch: &RecordBatch, at: usize) -> Re
     cast.as_string_opt::<i32>().cloned().ok_or_else(missing)
 }
 
+/// A column as strings that stay where they are: 1,024 long texts have more bytes than [`strings`] can count.
+pub(super) fn views(table: &'static str, batch: &RecordBatch, at: usize) -> Result<arrow::array::StringViewArray> {
+    let missing = || WarehouseError::columns(table, format!("column {at} of a query is missing"));
+    let cast = arrow::compute::cast(batch.columns().get(at).ok_or_else(missing)?, &DataType::Utf8View)
+        .map_err(|error| WarehouseError::columns(table, error))?;
+    cast.as_string_view_opt().cloned().ok_or_else(missing)
+}
+
 /// A column as 64-bit integers.
 pub(super) fn longs(
     table: &'static str,
