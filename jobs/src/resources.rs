@@ -66,21 +66,27 @@ pub fn warehouse(settings: &Settings) -> Result<Warehouse> {
     Ok(warehouse.with_scratch(&spool::root(settings)))
 }
 
+/// The warehouse of the settings, when it has tables.
+///
+/// # Errors
+/// As [`warehouse`], and when a log cannot be read.
+pub async fn warehouse_if_there(settings: &Settings) -> Result<Option<Warehouse>> {
+    if Location::is_missing(&settings.warehouse) {
+        return Ok(None);
+    }
+    let warehouse = warehouse(settings)?;
+    let has_tables = warehouse.versions().await?.iter().any(|(_, version)| version.is_some());
+    Ok(has_tables.then_some(warehouse))
+}
+
 /// The warehouse of the settings for a verb that only makes sense over one with tables in it.
 ///
 /// # Errors
-/// As [`warehouse`], and when there is none: a mistyped path must not pass for an empty warehouse.
+/// As [`warehouse_if_there`], and when there is none: a mistyped path must not pass for an empty warehouse.
 pub async fn existing_warehouse(settings: &Settings) -> Result<Warehouse> {
-    let uri = &settings.warehouse;
+    let uri = rexdrug_pipeline::warehouse::redact(&settings.warehouse);
     let absent = || format!("{uri}: no warehouse there; correct --warehouse, or fill it with `rexdrug run`");
-    if Location::is_missing(uri) {
-        bail!(absent());
-    }
-    let warehouse = warehouse(settings)?;
-    if warehouse.versions().await?.iter().all(|(_, version)| version.is_none()) {
-        bail!(absent());
-    }
-    Ok(warehouse)
+    warehouse_if_there(settings).await?.with_context(absent)
 }
 
 /// Folder of the model: the one named in the settings, else the default one.

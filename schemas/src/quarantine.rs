@@ -34,7 +34,11 @@ fn columns() -> Vec<Column> {
         Column::required("message", DataType::Utf8, "What was wrong, what was expected, what to do."),
         Column::optional("doc_id", DataType::Utf8, "Document, where it is known."),
         Column::required("source_file", DataType::Utf8, "Name of the source file."),
-        Column::optional("source_md5", DataType::Utf8, "Hex md5 of the source file, where it could be read."),
+        Column::optional(
+            "source_md5",
+            DataType::Utf8,
+            "Hex md5 of the source file, where it could be read; of a file that its .md5 contradicts, a digest of both.",
+        ),
         Column::required("source_seq", DataType::Int64, "Order among source files."),
         Column::optional("source_record", DataType::Int64, "Record number from 1; null for a whole file."),
         Column::optional("byte_offset", DataType::Int64, "Offset into the decompressed file, in bytes."),

@@ -49,7 +49,11 @@ fn columns() -> Vec<Column> {
         Column::required("verb", DataType::Utf8, "Command that did it: run, sync, ingest or extract."),
         Column::required("status", DataType::Utf8, "done, partial (read up to a fault) or failed."),
         Column::required("source_file", DataType::Utf8, "Name of the source file."),
-        Column::required("source_md5", DataType::Utf8, "Hex md5 of the source file."),
+        Column::required(
+            "source_md5",
+            DataType::Utf8,
+            "Hex md5 of the source file; of a file that its .md5 contradicts, a digest of both.",
+        ),
         Column::required("source_seq", DataType::Int64, "Order among source files."),
         count("source_bytes", "Size of the source file in bytes, as delivered."),
         count("records_read", "Records met: documents_written + documents_superseded + records_quarantined."),

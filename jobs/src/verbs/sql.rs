@@ -37,8 +37,11 @@ pub async fn run(args: SqlArgs, settings: &Settings) -> Result<ExitCode> {
     let resources = OperatorResources { lexicon: Some(lexicon), engine: None };
     let session = Session::new(&SessionOptions::with_threads(settings.threads), resources)?;
     // A query over local files needs no warehouse, so one that was not asked for may be absent.
-    if settings.warehouse_named || std::path::Path::new(&settings.warehouse).is_dir() {
-        let warehouse = resources::existing_warehouse(settings).await?;
+    let warehouse = match settings.warehouse_named {
+        true => Some(resources::existing_warehouse(settings).await?),
+        false => resources::warehouse_if_there(settings).await?,
+    };
+    if let Some(warehouse) = warehouse {
         warehouse.register(session.context()).await?;
     }
     // Whatever changes a table goes through a commit of a source file.

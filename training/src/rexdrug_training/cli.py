@@ -69,7 +69,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.set_num_threads(args.threads)
     if args.step == "soup":
         args.out.mkdir(parents=True, exist_ok=True)
-        save_run(args.out, soup(args.runs), recipe_of(args, "final"), {"runs": len(args.runs)})
+        save_run(args.out, soup(args.runs), recipe_of(args, args.section), {"runs": len(args.runs)})
         return
     tokenizer = load_tokenizer(encoder_folder(args.encoder))
     log = lambda text: print(text, flush=True)  # noqa: E731
