@@ -190,6 +190,12 @@ fn another_rule_extracts_again_and_files_that_were_only_ingested_are_named() {
     ] {
         assert_eq!(extract(rules)["files_committed"], committed, "{rules:?}");
     }
+    // Asked for, the same is extracted again, and is then what it was.
+    let before = sql(folder.path(), EVERY_COMBINATION);
+    assert_eq!(extract(&["--again"])["files_skipped"], 0);
+    assert_eq!(sql(folder.path(), EVERY_COMBINATION), before);
+    assert_eq!(extract(&[])["files_committed"], 0);
+    assert_eq!(sql(folder.path(), "SELECT count(*) AS n FROM runs WHERE verb = 'extract'")[0]["n"], 12);
     assert!(stdout(&["verify", "--warehouse", &warehouse]).contains("sound"));
 }
 

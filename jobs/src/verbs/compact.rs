@@ -38,7 +38,11 @@ pub async fn run(args: CompactArgs, settings: &Settings) -> Result<ExitCode> {
     let (_handle, stop) = signals::stop_on_signals()?;
     // Clears away what compactions and runs that were killed have left.
     let _spool = Spool::create(settings)?;
-    let warehouse = resources::existing_warehouse(settings).await?;
+    // Deletion vectors may be turned on before anything is in the tables.
+    let warehouse = match args.deletion_vectors {
+        true => resources::warehouse(settings)?,
+        false => resources::existing_warehouse(settings).await?,
+    };
     let options = CompactOptions {
         target_bytes: args.target_mib.saturating_mul(NonZeroU64::MIN.saturating_add((1 << 20) - 1)),
         retention_hours: args.retention_hours,

@@ -29,6 +29,9 @@ pub struct ExtractArgs {
     /// State the members of a named regimen (FOLFOX) or combination product as a combination, effect COMB
     #[arg(long)]
     regimens: bool,
+    /// Extract also the files that this model, lexicon and these rules have extracted: to ask again for what was refused
+    #[arg(long)]
+    again: bool,
 }
 
 /// Runs the verb.
@@ -58,7 +61,7 @@ pub async fn run(args: ExtractArgs, settings: &Settings) -> Result<ExitCode> {
     };
     let files = warehouse.sources().await?.len();
     let progress = metrics::counting(&settings, "extract", Arc::new(Progress::over_sources(files)))?;
-    let summary = extract_again(&warehouse, &session, options, loaded.settings, progress).await?;
+    let summary = extract_again(&warehouse, &session, options, loaded.settings, args.again, progress).await?;
     if settings.json {
         println!("{}", serde_json::to_string_pretty(&summary)?);
     } else {

@@ -345,6 +345,7 @@ pub(super) fn draft(options: &RunOptions, extracted: &Extracted, started_at: Dat
         model_sha256: info.map(|info| info.model_sha256.clone()),
         lexicon_sha256: settings.map(|settings| settings.prefilter.lexicon_sha256.clone()),
         rules: settings.and_then(ExtractSettings::rules),
+        again: None,
         device: info.map(|info| info.device.clone()),
         prompt_sha256: info.and_then(|info| info.prompt_sha256.clone()),
         language_model: info.filter(|info| info.asks_language_model()).map(|_| extracted.language_model),

@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::warehouse::{ExtractionCommit, Warehouse};
 
 /// Extracts what the warehouse holds again, by `settings`; a source file whose combinations were made by the same model,
-/// lexicon and rules is skipped.
+/// lexicon and rules is skipped, unless `force`.
 ///
 /// # Errors
 /// As [`super::run_files`].
@@ -23,6 +23,7 @@ pub async fn extract_again(
     session: &Session,
     options: RunOptions,
     settings: ExtractSettings,
+    force: bool,
     observer: Arc<dyn RunObserver>,
 ) -> Result<RunSummary, PipelineError> {
     let started = Instant::now();
@@ -38,7 +39,8 @@ pub async fn extract_again(
         let begun = Utc::now();
         let state = warehouse.extraction(&source).await?;
         let key = draft(&options, &Extracted::default(), begun).extraction_key();
-        if state.is_some_and(|state| state.finished && state.key == key) {
+        let is_done = state.is_some_and(|state| state.finished && state.key.is_like(&key));
+        if is_done && !force {
             summary.files_skipped += 1;
             observer.observe(&RunEvent::Skipped { file, status });
             continue;
@@ -53,6 +55,7 @@ pub async fn extract_again(
         };
         let mut run = draft(&options, &extracted, begun);
         run.status = status;
+        run.again = is_done.then(|| options.run_id.clone());
         let quarantine = vec![sentence_rows(&extracted, Utc::now().timestamp_micros())?];
         let mut counts = sentence_counts(&extracted);
         let seconds = extracted.seconds;

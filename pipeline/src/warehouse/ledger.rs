@@ -31,13 +31,22 @@ pub struct ExtractionKey {
     /// What else decides which rows there are, where it is not the default (`min_confidence=0.9`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules: Option<String>,
+    /// Id of the run, where it was asked to extract again what the same model, lexicon and rules had made already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 impl ExtractionKey {
+    /// Whether model, lexicon and rules are the same, however often they were asked.
+    pub fn is_like(&self, other: &Self) -> bool {
+        (&self.model_sha256, &self.lexicon_sha256, &self.rules)
+            == (&other.model_sha256, &other.lexicon_sha256, &other.rules)
+    }
+
     /// Application id of a commit that depends on model, lexicon and rules.
     pub(crate) fn app_id(&self, table: &str, source: &SourceRef) -> String {
         let part = |sha: &Option<String>| sha.clone().unwrap_or_else(|| "none".to_owned());
-        let rules = self.rules.iter().map(|rules| format!("+{rules}")).collect::<String>();
+        let rules: String = self.rules.iter().chain(&self.again).map(|part| format!("+{part}")).collect();
         format!("{}#{}+{}{rules}", app_id(table, source), part(&self.model_sha256), part(&self.lexicon_sha256))
     }
 }

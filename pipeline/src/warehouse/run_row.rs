@@ -50,6 +50,8 @@ pub struct RunDraft {
     pub lexicon_sha256: Option<String>,
     /// As [`ExtractionKey::rules`].
     pub rules: Option<String>,
+    /// As [`ExtractionKey::again`].
+    pub again: Option<String>,
     /// Device that ran the model.
     pub device: Option<String>,
     /// sha256 of the prompt template; none for classifiers.
@@ -67,6 +69,7 @@ impl RunDraft {
             model_sha256: self.model_sha256.clone(),
             lexicon_sha256: self.lexicon_sha256.clone(),
             rules: self.rules.clone(),
+            again: self.again.clone(),
         }
     }
 

@@ -103,6 +103,7 @@ pub(crate) fn draft(records: i64, sentences: i64, model: &str) -> RunDraft {
         model_id: Some("test".to_owned()),
         model_sha256: Some(model.to_owned()),
         rules: None,
+        again: None,
         lexicon_sha256: Some("lexicon".to_owned()),
         device: Some("cpu".to_owned()),
         prompt_sha256: None,
