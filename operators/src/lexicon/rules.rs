@@ -16,7 +16,9 @@ pub(crate) enum Refusal {
 
 /// Two characters with a mark between them (`S-1`, `7+3`): without it (`S1`) they are mostly something else.
 pub(crate) fn is_marked_pair(written: &str) -> bool {
-    written.chars().any(|c| !c.is_alphanumeric() && !c.is_whitespace())
+    // Most names are longer, and this is asked of every match.
+    written.len() <= 8
+        && written.chars().any(|c| !c.is_alphanumeric() && !c.is_whitespace())
         && written.chars().filter(|c| c.is_alphanumeric()).count() == 2
 }
 

@@ -168,13 +168,12 @@ impl Inventory {
         self.listed.sort_by_key(|article| moments.span(article.modified));
         let spans = self.listed.chunk_by(|left, right| moments.span(left.modified) == moments.span(right.modified));
         let cuts = spans.flat_map(|span| span.chunks(size.max(1)).map(<[Listed]>::len));
-        let ends: Vec<usize> =
-            cuts.scan(0, |end, length| Some(std::mem::replace(end, *end + length) + length)).collect();
+        let cuts: Vec<usize> = cuts.collect();
         let mut floor = None;
-        let mut start = 0;
-        ends.into_iter().map(move |end| {
-            let slice = self.listed.get(start..end).unwrap_or_default();
-            start = end;
+        let mut at = 0;
+        cuts.into_iter().map(move |count| {
+            let slice = self.listed.get(at..at + count).unwrap_or_default();
+            at += count;
             let member = |article: &Listed| PackMember {
                 name: self.layout.key(article.pmcid, article.version),
                 etag: hex(&article.etag),
