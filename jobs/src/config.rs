@@ -64,22 +64,23 @@ struct ConfigFile {
 
 /// A number from 0 to 1, as an argument.
 pub fn share<T: FromStr + Into<f64> + Copy>(text: &str) -> Result<T, String> {
-    let value: Option<T> = text.trim().parse().ok();
-    value
-        .filter(|value| (0.0..=1.0).contains(&(*value).into()))
-        .ok_or_else(|| "expected a number from 0 to 1".to_owned())
+    let value = text.trim().parse().map_err(|_| format!("{NO_SHARE}, got `{text}`"))?;
+    checked_share(value)
+}
+
+const NO_SHARE: &str = "expected a number from 0 to 1";
+
+fn checked_share<T: Into<f64> + Copy>(value: T) -> Result<T, String> {
+    let number: f64 = value.into();
+    (0.0..=1.0).contains(&number).then_some(value).ok_or_else(|| format!("{NO_SHARE}, got {number}"))
 }
 
 fn share_in_file<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
-    T: Deserialize<'de> + Into<f64> + Copy + std::fmt::Display,
+    T: Deserialize<'de> + Into<f64> + Copy,
 {
-    let value = T::deserialize(deserializer)?;
-    if (0.0..=1.0).contains(&value.into()) {
-        return Ok(Some(value));
-    }
-    Err(D::Error::custom(format!("expected a number from 0 to 1, got {value}")))
+    checked_share(T::deserialize(deserializer)?).map(Some).map_err(D::Error::custom)
 }
 
 /// The resolved settings.

@@ -9,7 +9,7 @@ use futures::{Stream, StreamExt};
 use rexdrug_operators::backend::BackendInfo;
 use rexdrug_operators::drug_prefilter::PrefilterOptions;
 use rexdrug_operators::extract::{self, ExtractOptions};
-use rexdrug_schemas::RunStatus;
+use rexdrug_schemas::{RunStatus, SourceRef};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -73,7 +73,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A file between ingest and commit.
 pub(super) enum Parcel {
-    Skipped { file: String, status: RunStatus, without_extraction: bool },
+    Skipped { source: SourceRef, status: RunStatus },
     Work { ingested: Box<IngestedFile>, extracted: Extracted, started: DateTime<Utc> },
 }
 
@@ -143,6 +143,9 @@ pub async fn run_files(
             Ok(outcome) => outcome?,
         }
     }
+    if options.extract.is_some() && !summary.stopped {
+        summary.files_without_extraction = warehouse.count_without_extraction(&summary.skipped).await?;
+    }
     summary.seconds = started.elapsed().as_secs_f64();
     Ok(summary)
 }
@@ -202,8 +205,7 @@ async fn ingest_parcel(
         Input::Pack(pack) => IngestedFile::of_pack(pack),
     };
     if let Some(status) = warehouse.completed(&identified.source).await? {
-        let without_extraction = options.extract.is_some() && warehouse.extraction(&identified.source).await?.is_none();
-        return Ok(Parcel::Skipped { file: identified.source.source_file, status, without_extraction });
+        return Ok(Parcel::Skipped { source: identified.source, status });
     }
     let ingested = match input {
         Input::Pubmed(path) => {
@@ -239,9 +241,10 @@ async fn commit_parcel(
 ) -> Result<(), PipelineError> {
     let (ingested, extracted, started) = match parcel {
         Parcel::Work { ingested, extracted, started } => (ingested, extracted, started),
-        Parcel::Skipped { file, status, without_extraction } => {
+        Parcel::Skipped { source, status } => {
+            let file = source.source_file.clone();
             summary.files_skipped += 1;
-            summary.files_without_extraction += u64::from(without_extraction);
+            summary.skipped.push(source);
             summary.count_status(status);
             observer.observe(&RunEvent::Skipped { file, status });
             return Ok(());

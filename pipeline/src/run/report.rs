@@ -1,7 +1,7 @@
 //! What a run tells: events as it goes, a summary at the end.
 
 use rexdrug_operators::extract::LanguageModelCounts;
-use rexdrug_schemas::RunStatus;
+use rexdrug_schemas::{RunStatus, SourceRef};
 use serde::Serialize;
 
 use crate::warehouse::CommitCounts;
@@ -115,6 +115,9 @@ pub struct RunSummary {
     pub seconds: f64,
     /// Ended on request, with files left.
     pub stopped: bool,
+    /// The files that were in the warehouse already.
+    #[serde(skip)]
+    pub(crate) skipped: Vec<SourceRef>,
 }
 
 impl RunSummary {

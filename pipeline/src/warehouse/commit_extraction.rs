@@ -62,6 +62,21 @@ impl Warehouse {
         Ok(Some(ExtractionState { key: entry.key.clone(), generation: entry.generation, finished }))
     }
 
+    /// How many of `sources` no model has read, at the price of one look at the log.
+    ///
+    /// # Errors
+    /// [`WarehouseError::Delta`] when the log cannot be read.
+    pub async fn count_without_extraction(&self, sources: &[SourceRef]) -> Result<u64> {
+        if sources.is_empty() {
+            return Ok(0);
+        }
+        let Some(combinations) = self.inner.combinations.current().await? else { return Ok(sources.len() as u64) };
+        let nothing = ExtractionKey::default();
+        let unread =
+            |source: &&SourceRef| combinations.ledger.combinations(source).is_none_or(|entry| entry.key == nothing);
+        Ok(sources.iter().filter(unread).count() as u64)
+    }
+
     /// Replaces the combinations of a file's documents and adds a row to `runs`.
     ///
     /// The same model, lexicon and rules as the current, finished extraction change nothing.
